@@ -1,0 +1,80 @@
+# Each target starts from a bare machine with Python 3.10 to 3.13 and make.
+#   make demo    draw faces, train, export, verify, and draw from descriptions
+#   make test    the tests
+#   make check   what CI runs: lint, types, boundaries and the tests
+#   make fix     format, and repair what the linter can
+# Another interpreter: make test PYTHON=python3.13 VENV=.venv-3.13
+
+PYTHON ?= python3
+VENV ?= .venv
+DEMO ?= demo
+DEMO_FACES ?= 4000
+
+# The same versions everywhere, build tools included.
+PIP_INSTALL = -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+INSTALLED = $(VENV)/.installed
+RUNTIME_VENV = $(VENV)-runtime
+T2F = $(VENV)/bin/t2f
+
+.DELETE_ON_ERROR:
+.PHONY: demo test check lint types boundaries fix clean
+
+$(INSTALLED): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; assert (3, 10) <= sys.version_info[:2] <= (3, 13), "T2F needs Python 3.10 to 3.13; name one with: make PYTHON=python3.11"'
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python $(PIP_INSTALL) --editable '.[dev]'
+	touch $@
+
+# No torch and no onnx here: what a kiosk installs, and pytest.
+$(RUNTIME_VENV)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(RUNTIME_VENV)
+	$(RUNTIME_VENV)/bin/python $(PIP_INSTALL) --editable '.[cpu]' pytest hypothesis
+	touch $@
+
+# One folder an artefact; what is there already is not made again. `make clean` starts anew.
+demo: $(DEMO)/faces.png
+	@echo
+	@echo 'faces to look at      $(DEMO)/faces.png'
+	@echo 'bundle for a kiosk    $(DEMO)/bundle'
+	@echo 'run, with samples     $(DEMO)/run'
+	@echo 'drawn training set    $(DEMO)/drawn'
+	@echo 'draw one yourself     $(T2F) generate $(DEMO)/bundle "an old man with a white beard" -o face.png'
+
+$(DEMO)/drawn: | $(INSTALLED)
+	$(T2F) draw --count $(DEMO_FACES) --size 32 -o $@
+
+# Training goes on where it was interrupted, so the run is made from its last file.
+$(DEMO)/run/.finished: | $(DEMO)/drawn
+	$(T2F) train demo --data $(DEMO)/drawn --out $(DEMO)/run --cache $(DEMO)/cache
+	touch $@
+
+$(DEMO)/bundle: | $(DEMO)/run/.finished
+	$(T2F) export $(DEMO)/run -o $@
+
+$(DEMO)/faces.png: docs/demo_descriptions.txt | $(DEMO)/bundle
+	$(T2F) verify $(DEMO)/bundle
+	$(T2F) generate $(DEMO)/bundle --from $< --count 8 --scale 2 -o $@
+
+test: $(INSTALLED)
+	$(VENV)/bin/python -m pytest --cov
+
+lint: $(INSTALLED)
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+
+types: $(INSTALLED)
+	$(VENV)/bin/mypy
+
+boundaries: $(INSTALLED) $(RUNTIME_VENV)/.installed
+	$(VENV)/bin/lint-imports
+	$(RUNTIME_VENV)/bin/python -c 'import importlib.util as u; assert not any(map(u.find_spec, ("torch", "onnx")))'
+	$(RUNTIME_VENV)/bin/python -m pytest tests/runtime
+
+check: lint types boundaries test
+
+fix: $(INSTALLED)
+	$(VENV)/bin/ruff check --fix .
+	$(VENV)/bin/ruff format .
+
+clean:
+	rm -rf $(DEMO) $(VENV) $(RUNTIME_VENV)

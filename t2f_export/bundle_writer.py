@@ -1,0 +1,164 @@
+"""Writes a bundle from a run: frozen, checked against torch, and there only if the check passed."""
+
+import hashlib
+import io
+import shutil
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
+
+import msgspec
+import onnx
+
+from t2f_export.errors import ExportError
+from t2f_export.frozen_model import freeze_generator, freeze_text_encoder
+from t2f_export.onnx_graph import generator_graph, text_encoder_graph
+from t2f_export.parity import REFERENCES, draw_references, prove_parity
+from t2f_runtime import __version__, manifest
+from t2f_runtime.manifest import FileEntry, Graphs, Manifest, Provenance
+from t2f_runtime.text import Tokenizer
+from t2f_runtime.verification import join_pictures
+from t2f_train.checkpoint import CheckpointState, latest_checkpoint, read_state, read_weights
+from t2f_train.errors import RunError
+from t2f_train.model import FaceModel
+from t2f_train.run_folder import RunFolder, RunRecord
+from t2f_train.schedule import Schedule
+from t2f_train.training_loop import library_versions, source_commit
+
+
+def export_run(run: Path, out: Path) -> Manifest:
+    """Freezes the latest checkpoint of a finished run into a bundle.
+
+    Args:
+        run: The run folder.
+        out: The bundle's folder, which must not exist yet.
+
+    Returns:
+        The manifest, with the parity report.
+
+    Raises:
+        RunError: If there is no run, or its files are damaged.
+        ExportError: If `out` exists or cannot be written, or the run is not finished.
+        ParityError: If the bundle does not draw what torch draws; there is no bundle then.
+    """
+    if out.exists():
+        raise ExportError(f"{out} exists already; name a new folder, or remove it first")
+    folder = RunFolder(run)
+    record = folder.read_record()
+    checkpoint = latest_checkpoint(folder.checkpoints)
+    if checkpoint is None:
+        raise RunError(f"{run} has no checkpoint yet; train it first with: t2f train")
+    state = read_state(checkpoint)
+    _check_finished(run, record, state)
+    tokenizer = Tokenizer(
+        folder.read_tokenizer(), maximum_tokens=record.config.text.maximum_tokens
+    )
+    model = FaceModel(record.config, tokenizer.vocabulary_size)
+    model.load_state_dict(read_weights(checkpoint, "averaged"))
+    files = _bundle_files(model, folder.read_tokenizer(), tokenizer, state.depth)
+    unproven = _manifest(record, state, model, tokenizer, files, name=out.name, run_name=run.name)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        partial = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+    except OSError as error:
+        raise ExportError(f"{out.parent} cannot be written: {error}") from error
+    try:
+        for name, content in files.items():
+            (partial / name).write_bytes(content)
+        manifest_path = partial / manifest.MANIFEST
+        manifest_path.write_bytes(manifest.encode_manifest(unproven))
+        proven = msgspec.structs.replace(unproven, parity=(prove_parity(partial),))
+        manifest_path.write_bytes(manifest.encode_manifest(proven))
+        partial.chmod(0o755)  # mkdtemp's folders are for their owner only
+        partial.rename(out)
+    except OSError as error:
+        raise ExportError(f"{out} cannot be written: {error}") from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return proven
+
+
+def _check_finished(run: Path, record: RunRecord, state: CheckpointState) -> None:
+    schedule = Schedule(record.config.phases)
+    if state.step < schedule.total_steps:
+        raise ExportError(
+            f"{run} is not finished: it has seen {state.images_seen:,} of "
+            f"{schedule.total_images:,} images; finish it with the t2f train command that began it"
+        )
+
+
+def _bundle_files(
+    model: FaceModel, tokenizer_model: bytes, tokenizer: Tokenizer, depth: int
+) -> dict[str, bytes]:
+    text_encoder: onnx.ModelProto = text_encoder_graph(freeze_text_encoder(model))
+    generator: onnx.ModelProto = generator_graph(freeze_generator(model.generator, depth))
+    reference = io.BytesIO()
+    join_pictures(draw_references(model, tokenizer, REFERENCES, depth)).save(reference, "PNG")
+    return {
+        manifest.TOKENIZER: tokenizer_model,
+        manifest.TEXT_ENCODER: text_encoder.SerializeToString(deterministic=True),
+        manifest.GENERATOR: generator.SerializeToString(deterministic=True),
+        manifest.REFERENCE: reference.getvalue(),
+    }
+
+
+def _manifest(
+    record: RunRecord,
+    state: CheckpointState,
+    model: FaceModel,
+    tokenizer: Tokenizer,
+    files: dict[str, bytes],
+    *,
+    name: str,
+    run_name: str,
+) -> Manifest:
+    config = record.config
+    condition_size, noise_size = config.model.condition_size, config.model.noise_size
+    image_size = config.resolution
+    return Manifest(
+        schema_version=1,
+        t2f_version=__version__,
+        name=name,
+        licence=config.data.licence,
+        image_size=image_size,
+        latent_size=model.generator.latent_size,
+        condition_size=condition_size,
+        noise_size=noise_size,
+        text=manifest.TextSettings(
+            tokenizer=manifest.TOKENIZER,
+            vocabulary_size=tokenizer.vocabulary_size,
+            maximum_tokens=tokenizer.maximum_tokens,
+        ),
+        graphs={
+            "float32": Graphs(
+                text_encoder=manifest.text_encoder_graph(manifest.TEXT_ENCODER, condition_size),
+                generator=manifest.generator_graph(
+                    manifest.GENERATOR, model.generator.latent_size, image_size
+                ),
+            )
+        },
+        files={
+            name: FileEntry(bytes=len(content), sha256=hashlib.sha256(content).hexdigest())
+            for name, content in files.items()
+        },
+        references=REFERENCES,
+        provenance=Provenance(
+            run_name=run_name,
+            configuration=config.to_dict(),
+            checkpoint_sha256=state.weights_sha256,
+            commit=source_commit(),
+            data_reader=config.data.reader,
+            data_fingerprint=record.data_fingerprint,
+            data_images=record.data_images,
+            data_descriptions=record.data_descriptions,
+            data_licence=config.data.licence,
+            images_seen=state.images_seen,
+            metrics=state.metrics,
+            versions={
+                **library_versions(),
+                "onnx": onnx.__version__,
+                "onnxruntime": version("onnxruntime"),
+            },
+        ),
+        parity=(),
+    )

@@ -1,0 +1,118 @@
+"""A trained model as plain arrays: what is learnt, with every constant factor folded in."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from t2f_train.generator import Generator
+from t2f_train.layers import Convolution, Linear, UpsamplingConvolution
+from t2f_train.model import FaceModel
+
+Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class FrozenLinear:
+    """A fully connected layer."""
+
+    weight: Array
+    """Shape `(outputs, inputs)`."""
+    bias: Array
+    """Shape `(outputs,)`."""
+
+
+@dataclass(frozen=True, slots=True)
+class FrozenConvolution:
+    """A convolution that keeps height and width, or doubles them."""
+
+    kernel: Array
+    """Shape `(outputs, inputs, side, side)`, or `(inputs, outputs, 4, 4)` where `is_upsampling`."""
+    bias: Array
+    """Shape `(outputs,)`."""
+    is_upsampling: bool = False
+    """Whether it is a transposed convolution with stride 2."""
+
+
+@dataclass(frozen=True, slots=True)
+class FrozenTextEncoder:
+    """The text encoder and the conditioning layer."""
+
+    embedding: Array
+    """Shape `(vocabulary, embedding)`."""
+    input_weight: Array
+    """Shape `(4 sentence, embedding)`; gates in torch's order: input, forget, cell, output."""
+    state_weight: Array
+    """Shape `(4 sentence, sentence)`; gates likewise."""
+    input_bias: Array
+    """Shape `(4 sentence,)`; gates likewise."""
+    state_bias: Array
+    """Shape `(4 sentence,)`; gates likewise."""
+    mean: FrozenLinear
+    """From the sentence embedding to the condition's mean."""
+    log_variance: FrozenLinear
+    """From the sentence embedding to the condition's log-variance."""
+
+
+@dataclass(frozen=True, slots=True)
+class FrozenGenerator:
+    """The generator at one depth, without its fading branch."""
+
+    dense: FrozenLinear
+    """From the latent to the features at 4x4, flattened."""
+    convolutions: tuple[FrozenConvolution, ...]
+    """All convolutions in their order, but for the last; leaky ReLU and pixel norm follow each."""
+    to_rgb: FrozenConvolution
+    """The last convolution, to RGB in -1 to 1."""
+
+    @property
+    def image_size(self) -> int:
+        """Side of the images, in pixels."""
+        return 4 << sum(convolution.is_upsampling for convolution in self.convolutions)
+
+
+def freeze_text_encoder(model: FaceModel) -> FrozenTextEncoder:
+    """Freezes the text encoder and the conditioning layer of a model."""
+    lstm = model.text_encoder.lstm
+    joined = _freeze_linear(model.conditioning.linear)
+    size = model.conditioning.condition_size
+    return FrozenTextEncoder(
+        embedding=_array(model.text_encoder.embedding.weight),
+        input_weight=_array(lstm.weight_ih_l0),
+        state_weight=_array(lstm.weight_hh_l0),
+        input_bias=_array(lstm.bias_ih_l0),
+        state_bias=_array(lstm.bias_hh_l0),
+        mean=FrozenLinear(joined.weight[:size], joined.bias[:size]),
+        log_variance=FrozenLinear(joined.weight[size:], joined.bias[size:]),
+    )
+
+
+def freeze_generator(generator: Generator, depth: int) -> FrozenGenerator:
+    """Freezes a generator at a depth whose layers have faded in: 0 for 4x4 pixels and so on."""
+    convolutions = [_freeze_convolution(generator.first.convolution)]
+    for block in generator.blocks[:depth]:
+        convolutions.append(_freeze_upsampling(block.upsampling))
+        convolutions.append(_freeze_convolution(block.convolution))
+    return FrozenGenerator(
+        dense=_freeze_linear(generator.first.dense),
+        convolutions=tuple(convolutions),
+        to_rgb=_freeze_convolution(generator.to_rgb[depth]),
+    )
+
+
+def _array(tensor: Tensor) -> Array:
+    return np.ascontiguousarray(tensor.detach().cpu().numpy(), dtype=np.float32)
+
+
+def _freeze_linear(layer: Linear) -> FrozenLinear:
+    return FrozenLinear(_array(layer.scaled_weight()), _array(layer.bias))
+
+
+def _freeze_convolution(layer: Convolution) -> FrozenConvolution:
+    return FrozenConvolution(_array(layer.scaled_weight()), _array(layer.bias))
+
+
+def _freeze_upsampling(layer: UpsamplingConvolution) -> FrozenConvolution:
+    kernel = _array(layer.transposed_kernel())
+    return FrozenConvolution(kernel, _array(layer.bias), is_upsampling=True)

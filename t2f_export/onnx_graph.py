@@ -1,0 +1,213 @@
+"""Writes the two graphs of a bundle in ONNX, node by node.
+
+The graphs are small and fixed, so they are written rather than traced: every node is wanted, every
+name is ours, equal weights give equal bytes, and no exporter decides what becomes of an epsilon.
+Opset 17 is what ONNX Runtime, OpenVINO and TensorRT from 10.3 on all read.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from t2f_export.errors import ExportError
+from t2f_export.frozen_model import FrozenConvolution, FrozenGenerator, FrozenTextEncoder
+from t2f_runtime.manifest import (
+    BATCH,
+    CONDITION_LOG_VARIANCE,
+    CONDITION_MEAN,
+    IMAGE,
+    LATENT,
+    LENGTH,
+    TOKENS,
+)
+from t2f_train.layers import LEAKY_SLOPE
+
+OPSET = 17
+IR_VERSION = 8
+PIXEL_NORM_EPSILON = 1e-7
+"""As in `t2f_train.layers.pixel_norm`."""
+
+
+@dataclass
+class GraphBuilder:
+    """Collects nodes and weights; each node's output is named after what it is."""
+
+    nodes: list[onnx.NodeProto] = field(default_factory=list)
+    weights: list[onnx.TensorProto] = field(default_factory=list)
+
+    def weight(self, name: str, values: NDArray[np.generic]) -> str:
+        """Adds a constant and returns its name."""
+        self.weights.append(numpy_helper.from_array(np.ascontiguousarray(values), name))
+        return name
+
+    def node(self, operator: str, inputs: list[str], output: str, **attributes: object) -> str:
+        """Adds a node with one output and returns the output's name."""
+        node = helper.make_node(operator, inputs, [output], name=output, **attributes)
+        self.nodes.append(node)
+        return output
+
+    def model(
+        self,
+        name: str,
+        inputs: list[onnx.ValueInfoProto],
+        outputs: list[onnx.ValueInfoProto],
+    ) -> onnx.ModelProto:
+        """Makes the model and checks it.
+
+        Raises:
+            ExportError: If the checker or strict shape inference refuses it.
+        """
+        graph = helper.make_graph(self.nodes, name, inputs, outputs, self.weights)
+        model = helper.make_model(
+            graph,
+            opset_imports=[helper.make_opsetid("", OPSET)],
+            ir_version=IR_VERSION,
+            producer_name="t2f",
+        )
+        try:
+            onnx.checker.check_model(model, full_check=True)
+            onnx.shape_inference.infer_shapes(
+                model, check_type=True, strict_mode=True, data_prop=True
+            )
+        except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+            raise ExportError(f"the graph {name!r} is not valid ONNX: {error}") from error
+        return model
+
+
+def text_encoder_graph(encoder: FrozenTextEncoder) -> onnx.ModelProto:
+    """The graph from tokens to the condition's mean and log-variance.
+
+    Inputs: `tokens`, int64 `(batch, length)`, padded with 0. Outputs: `condition_mean` and
+    `condition_log_variance`, float32 `(batch, condition)`. The LSTM is told each row's length, so
+    its last state is the one after the last real token.
+    """
+    build = GraphBuilder()
+    sentence_size = encoder.state_weight.shape[1]
+    padding = build.weight("padding_token", np.array(0, np.int64))
+    is_padding = build.node("Equal", [TOKENS, padding], "is_padding")
+    is_token = build.node("Not", [is_padding], "is_token")
+    ones = build.node("Cast", [is_token], "token_count", to=TensorProto.INT32)
+    axis = build.weight("length_axis", np.array([1], np.int64))
+    lengths = build.node("ReduceSum", [ones, axis], "lengths", keepdims=0)
+    # The LSTM wants (length, batch, embedding).
+    by_length = build.node("Transpose", [TOKENS], "tokens_by_length", perm=[1, 0])
+    table = build.weight("embedding", encoder.embedding)
+    embedded = build.node("Gather", [table, by_length], "embedded")
+    bias = np.concatenate([_onnx_gates(encoder.input_bias), _onnx_gates(encoder.state_bias)])
+    inputs = [
+        embedded,
+        build.weight("lstm_input_weight", _onnx_gates(encoder.input_weight)[None]),
+        build.weight("lstm_state_weight", _onnx_gates(encoder.state_weight)[None]),
+        build.weight("lstm_bias", bias[None]),
+        lengths,
+    ]
+    build.nodes.append(
+        helper.make_node(
+            "LSTM", inputs, ["", "last_state"], name="lstm", hidden_size=sentence_size
+        )
+    )
+    direction = build.weight("direction_axis", np.array([0], np.int64))
+    sentence = build.node("Squeeze", ["last_state", direction], "sentence")
+    for output, layer in (
+        (CONDITION_MEAN, encoder.mean),
+        (CONDITION_LOG_VARIANCE, encoder.log_variance),
+    ):
+        weight = build.weight(f"{output}_weight", layer.weight)
+        offset = build.weight(f"{output}_bias", layer.bias)
+        build.node("Gemm", [sentence, weight, offset], output, transB=1)
+    condition_size = len(encoder.mean.bias)
+    return build.model(
+        "text_encoder",
+        [helper.make_tensor_value_info(TOKENS, TensorProto.INT64, [BATCH, LENGTH])],
+        [
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, [BATCH, condition_size])
+            for name in (CONDITION_MEAN, CONDITION_LOG_VARIANCE)
+        ],
+    )
+
+
+def _onnx_gates(weights: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Reorders an LSTM's gates from torch's (input, forget, cell, output) to ONNX's."""
+    input_gate, forget, cell, output = np.split(weights, 4)
+    return np.concatenate([input_gate, output, forget, cell])
+
+
+def generator_graph(generator: FrozenGenerator) -> onnx.ModelProto:
+    """The graph from latents to pictures.
+
+    Inputs: `latent`, float32 `(batch, latent)`. Outputs: `image`, uint8 `(batch, height, width,
+    3)`, RGB. The scaling from -1..1 to 0..255 is folded into the last convolution; the half that
+    makes the cast round to the nearest level is in its bias.
+    """
+    build = GraphBuilder()
+    channels = generator.convolutions[0].kernel.shape[1]
+    dense = build.node(
+        "Gemm",
+        [
+            LATENT,
+            build.weight("dense_weight", generator.dense.weight),
+            build.weight("dense_bias", generator.dense.bias),
+        ],
+        "dense",
+        transB=1,
+    )
+    shape = build.weight("first_shape", np.array([-1, channels, 4, 4], np.int64))
+    features = build.node("Reshape", [dense, shape], "first")
+    features = _activate(build, features)
+    for index, convolution in enumerate(generator.convolutions):
+        features = _convolve(build, features, convolution, f"convolution_{index}")
+        features = _activate(build, features)
+    last = generator.to_rgb
+    to_levels = FrozenConvolution(
+        last.kernel * np.float32(127.5), last.bias * np.float32(127.5) + np.float32(128.0)
+    )
+    rgb = _convolve(build, features, to_levels, "levels")
+    low = build.weight("lowest_level", np.array(0.0, np.float32))
+    high = build.weight("highest_level", np.array(255.0, np.float32))
+    clipped = build.node("Clip", [rgb, low, high], "clipped")
+    rows = build.node("Transpose", [clipped], "channels_last", perm=[0, 2, 3, 1])
+    build.node("Cast", [rows], IMAGE, to=TensorProto.UINT8)
+    latent_size = generator.dense.weight.shape[1]
+    side = generator.image_size
+    return build.model(
+        "generator",
+        [helper.make_tensor_value_info(LATENT, TensorProto.FLOAT, [BATCH, latent_size])],
+        [helper.make_tensor_value_info(IMAGE, TensorProto.UINT8, [BATCH, side, side, 3])],
+    )
+
+
+def _convolve(
+    build: GraphBuilder, features: str, convolution: FrozenConvolution, name: str
+) -> str:
+    kernel = build.weight(f"{name}_kernel", convolution.kernel)
+    bias = build.weight(f"{name}_bias", convolution.bias)
+    if convolution.is_upsampling:
+        return build.node(
+            "ConvTranspose",
+            [features, kernel, bias],
+            name,
+            kernel_shape=[4, 4],
+            strides=[2, 2],
+            pads=[1, 1, 1, 1],
+        )
+    side = convolution.kernel.shape[2]
+    pads = [side // 2] * 4
+    return build.node(
+        "Conv", [features, kernel, bias], name, kernel_shape=[side, side], pads=pads
+    )
+
+
+def _activate(build: GraphBuilder, features: str) -> str:
+    """Leaky ReLU, then pixel norm (ProGAN, arXiv:1710.10196, section 4.2)."""
+    active = build.node("LeakyRelu", [features], f"{features}_active", alpha=LEAKY_SLOPE)
+    square = build.node("Mul", [active, active], f"{features}_square")
+    mean = build.node("ReduceMean", [square], f"{features}_mean", axes=[1], keepdims=1)
+    epsilon = "epsilon"
+    if all(weight.name != epsilon for weight in build.weights):
+        build.weight(epsilon, np.array(PIXEL_NORM_EPSILON, np.float32))
+    offset = build.node("Add", [mean, epsilon], f"{features}_offset")
+    root = build.node("Sqrt", [offset], f"{features}_root")
+    return build.node("Div", [active, root], f"{features}_normed")

@@ -1,0 +1,1 @@
+"""Trains T2F: data, model, losses, schedule and the training loop (PyTorch)."""

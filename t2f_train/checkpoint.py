@@ -1,0 +1,176 @@
+"""Checkpoints: complete or absent, and nothing in them can run code.
+
+A checkpoint is a folder `checkpoints/step-00001234/` of three files. It is written under another
+name and renamed when it is complete, so a run that is killed at any moment leaves only whole ones.
+"""
+
+import hashlib
+import os
+import shutil
+from pathlib import Path
+
+import msgspec
+import safetensors.torch
+import torch
+from safetensors import SafetensorError
+from torch import Tensor, nn
+
+from t2f_train.errors import RunError
+from t2f_train.training_step import Networks
+
+WEIGHTS = "weights.safetensors"
+OPTIMISERS = "optimisers.pt"
+STATE = "state.json"
+KEPT_CHECKPOINTS = 2
+"""Checkpoints that a run keeps: the latest, and the one before in case that one is damaged."""
+
+
+class CheckpointState(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where a run stood when the checkpoint was written."""
+
+    step: int
+    """Steps taken in all."""
+    images_seen: int
+    """Real images seen in all."""
+    depth: int
+    """Depth that the optimisers were made for."""
+    weights_sha256: str
+    """SHA-256 of weights.safetensors."""
+    metrics: dict[str, float]
+    """The last losses, by name."""
+
+
+def _tensors(networks: Networks) -> dict[str, Tensor]:
+    parts = _modules(networks)
+    return {
+        f"{part}.{name}": tensor
+        for part, module in parts.items()
+        for name, tensor in module.state_dict().items()
+    }
+
+
+def _modules(networks: Networks) -> dict[str, nn.Module]:
+    return {
+        "model": networks.model,
+        "averaged": networks.averaged,
+        "discriminator": networks.discriminator,
+    }
+
+
+def latest_checkpoint(folder: Path) -> Path | None:
+    """The newest complete checkpoint in a run's `checkpoints` folder, or None."""
+    return max(folder.glob("step-????????"), default=None)
+
+
+def save_checkpoint(
+    folder: Path, networks: Networks, *, step: int, images_seen: int, depth: int,
+    metrics: dict[str, float],
+) -> Path:
+    """Writes a checkpoint, then removes all but the latest two.
+
+    Args:
+        folder: The run's `checkpoints` folder.
+        networks: What to save: weights, averaged weights, optimisers.
+        step: Steps taken in all.
+        images_seen: Real images seen in all.
+        depth: Current depth.
+        metrics: The last losses.
+
+    Returns:
+        The checkpoint's folder.
+    """
+    final = folder / f"step-{step:08d}"
+    partial = folder / f".{final.name}.partial"
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    weights = safetensors.torch.save(
+        {name: tensor.cpu().contiguous() for name, tensor in _tensors(networks).items()}
+    )
+    (partial / WEIGHTS).write_bytes(weights)
+    optimisers = {
+        "generator": networks.generator_optimiser.state_dict(),
+        "discriminator": networks.discriminator_optimiser.state_dict(),
+    }
+    torch.save(optimisers, partial / OPTIMISERS)
+    state = CheckpointState(
+        step=step,
+        images_seen=images_seen,
+        depth=depth,
+        weights_sha256=hashlib.sha256(weights).hexdigest(),
+        metrics=metrics,
+    )
+    (partial / STATE).write_bytes(msgspec.json.encode(state) + b"\n")
+    for path in [*partial.iterdir(), partial]:
+        _flush_to_disk(path)
+    shutil.rmtree(final, ignore_errors=True)
+    partial.replace(final)
+    _flush_to_disk(folder)
+    for old in sorted(folder.glob("step-????????"))[:-KEPT_CHECKPOINTS]:
+        shutil.rmtree(old)
+    return final
+
+
+def _flush_to_disk(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def read_state(checkpoint: Path) -> CheckpointState:
+    """Reads where a checkpoint stands; raises `RunError` if it is damaged."""
+    try:
+        return msgspec.json.decode((checkpoint / STATE).read_bytes(), type=CheckpointState)
+    except (OSError, msgspec.MsgspecError) as error:
+        raise RunError(_damaged(checkpoint, STATE, error)) from error
+
+
+def read_weights(checkpoint: Path, part: str) -> dict[str, Tensor]:
+    """Reads the weights of one part: `model`, `averaged` or `discriminator`.
+
+    Raises:
+        RunError: If the file is missing, damaged, or not the one that was written.
+    """
+    state = read_state(checkpoint)
+    try:
+        content = (checkpoint / WEIGHTS).read_bytes()
+        if hashlib.sha256(content).hexdigest() != state.weights_sha256:
+            raise RunError(_damaged(checkpoint, WEIGHTS, "its SHA-256 is not the one in state.json"))
+        tensors = safetensors.torch.load(content)
+    except (OSError, SafetensorError) as error:
+        raise RunError(_damaged(checkpoint, WEIGHTS, error)) from error
+    prefix = f"{part}."
+    return {
+        name.removeprefix(prefix): tensor
+        for name, tensor in tensors.items()
+        if name.startswith(prefix)
+    }
+
+
+def load_checkpoint(checkpoint: Path, networks: Networks) -> CheckpointState:
+    """Puts a checkpoint's weights and optimisers into `networks`.
+
+    Raises:
+        RunError: If a file is missing or damaged.
+    """
+    state = read_state(checkpoint)
+    for part, module in _modules(networks).items():
+        module.load_state_dict(read_weights(checkpoint, part))
+    networks.start_phase(state.depth)
+    try:
+        saved = torch.load(
+            checkpoint / OPTIMISERS, map_location=networks.device, weights_only=True
+        )
+    except Exception as error:  # noqa: BLE001 - torch raises many types for a damaged file
+        raise RunError(_damaged(checkpoint, OPTIMISERS, error)) from error
+    networks.generator_optimiser.load_state_dict(saved["generator"])
+    networks.discriminator_optimiser.load_state_dict(saved["discriminator"])
+    return state
+
+
+def _damaged(checkpoint: Path, file: str, reason: object) -> str:
+    return (
+        f"checkpoint {checkpoint} is damaged: {file}: {reason}; remove that folder to continue "
+        f"from the checkpoint before it"
+    )

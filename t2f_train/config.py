@@ -1,0 +1,198 @@
+"""The configuration of a training run: frozen values that refuse nonsense, read from TOML."""
+
+import sys
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+
+from t2f_train.data.readers import ReaderName
+from t2f_train.errors import ConfigError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+Positive = Annotated[int, msgspec.Meta(gt=0)]
+Share = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
+Weight = Annotated[float, msgspec.Meta(ge=0.0)]
+
+
+class _Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Base of every section: frozen, by name, and unknown names are errors."""
+
+
+class DataSettings(_Settings, kw_only=True):
+    """Where faces come from."""
+
+    reader: ReaderName
+    """The layout of the data folder."""
+    crop: tuple[int, int, int, int] | None = None
+    """Square of the photograph to keep: left, top, right, bottom, in its pixels; None takes the
+    largest square at its centre."""
+    licence: str | None = None
+    """Terms of the data, carried into every bundle that is made from it."""
+
+
+class TextSettings(_Settings, kw_only=True):
+    """The tokeniser and the text encoder."""
+
+    vocabulary_size: Annotated[int, msgspec.Meta(ge=300)] = 1000
+    """Most tokens of the tokeniser; 259 of them are the bytes and the special ones. Little text
+    gives fewer."""
+    maximum_tokens: Annotated[int, msgspec.Meta(ge=8, le=512)] = 128
+    """Tokens of a description that are read; training cuts longer ones here."""
+    embedding_size: Positive = 128
+    """Length of a token's embedding."""
+    sentence_size: Positive = 256
+    """Length of the sentence embedding psi."""
+
+
+class ModelSettings(_Settings, kw_only=True):
+    """Sizes of the generator and the discriminator."""
+
+    condition_size: Positive = 128
+    """Length of the condition, the description's part of the latent."""
+    noise_size: Positive = 128
+    """Length of the noise, the other part of the latent."""
+    compressed_size: Positive = 128
+    """Length to which the discriminator compresses the sentence embedding."""
+    channel_base: Positive = 4096
+    """Feature channels at resolution r are `channel_base / r`, and at most `channel_maximum`
+    (ProGAN, arXiv:1710.10196, table 2, has 16384 and 512)."""
+    channel_maximum: Positive = 256
+    """Most feature channels at any resolution."""
+
+    def channels(self, resolution: int) -> tuple[int, ...]:
+        """Feature channels at 4, 8, … `resolution` pixels."""
+        sides = [4]
+        while sides[-1] < resolution:
+            sides.append(sides[-1] * 2)
+        return tuple(max(1, min(self.channel_maximum, self.channel_base // s)) for s in sides)
+
+
+class OptimiserSettings(_Settings, kw_only=True):
+    """Losses and optimiser."""
+
+    learning_rate: Annotated[float, msgspec.Meta(gt=0.0)] = 0.001
+    """Adam's step for both networks (ProGAN, appendix A.1)."""
+    adam_betas: tuple[Share, Share] = (0.0, 0.99)
+    """Adam's decay of the first and second moment (ProGAN, appendix A.1)."""
+    gradient_penalty: Weight = 10.0
+    """Weight of the gradient penalty (WGAN-GP, arXiv:1704.00028, section 4)."""
+    drift: Weight = 0.001
+    """Weight of the drift term (ProGAN, appendix A.1)."""
+    condition_divergence: Weight = 0.02
+    """Weight of the condition's divergence, in nats, in the generator's loss. StackGAN's code
+    weighs the average over 128 dimensions by 2, which is 0.016 of the sum that is used here."""
+    ema_half_life: Positive = 10_000
+    """Images over which the averaged weights forget half of what they were."""
+
+
+class OutputSettings(_Settings, kw_only=True):
+    """What a run writes while it trains, counted in images seen."""
+
+    log_every: Positive = 1_000
+    """Images between two lines of metrics.jsonl."""
+    sample_every: Positive = 10_000
+    """Images between two sample sheets."""
+    checkpoint_every: Positive = 20_000
+    """Images between two checkpoints."""
+
+
+class Phase(_Settings, kw_only=True):
+    """One step of progressive growing: train at one resolution, fading its layers in first."""
+
+    resolution: int
+    """Side of the images in this phase, in pixels: a power of two."""
+    images: Positive
+    """Real images that the discriminator sees in this phase, rounded up to whole batches."""
+    batch_size: Annotated[int, msgspec.Meta(ge=2)]
+    """Images of one step; 2 or more, since each image needs somebody else's description."""
+    fade_fraction: Share = 0.85
+    """Share of `images` over which the new layers' weight grows from 0 to 1; the first phase has
+    nothing to fade from."""
+
+    def __post_init__(self) -> None:
+        if self.resolution < 4 or self.resolution & (self.resolution - 1):
+            raise ValueError(f"resolution is {self.resolution}; it must be a power of two from 4 on")
+
+
+class Config(_Settings, kw_only=True):
+    """Everything that decides how a run trains, but for the data itself."""
+
+    data: DataSettings
+    phases: tuple[Phase, ...]
+    seed: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)] = 0
+    """Decides the initial weights, the order of the data and all noise."""
+    text: TextSettings = TextSettings()
+    model: ModelSettings = ModelSettings()
+    optimiser: OptimiserSettings = OptimiserSettings()
+    output: OutputSettings = OutputSettings()
+
+    def __post_init__(self) -> None:
+        if not self.phases:
+            raise ValueError("phases is empty; a run needs one [[phases]] table at least")
+        for before, after in zip(self.phases, self.phases[1:], strict=False):
+            if after.resolution != 2 * before.resolution:
+                raise ValueError(
+                    f"a phase of {after.resolution} pixels follows one of {before.resolution}; "
+                    f"each phase must double the resolution of the one before"
+                )
+
+    @property
+    def resolution(self) -> int:
+        """Side of the finished model's images, in pixels."""
+        return self.phases[-1].resolution
+
+    def to_dict(self) -> dict[str, Any]:
+        """The configuration as plain dictionaries, lists, strings and numbers."""
+        plain: dict[str, Any] = msgspec.to_builtins(self)
+        return plain
+
+
+def config_from_dict(plain: Any, *, source: str) -> Config:
+    """Checks plain data against the configuration's schema.
+
+    Args:
+        plain: Tables as TOML or JSON give them.
+        source: Where they come from, for the error.
+
+    Raises:
+        ConfigError: With the path of the first setting that is wrong.
+    """
+    try:
+        return msgspec.convert(plain, Config)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{source}: {error}; docs/training.md lists every setting") from error
+
+
+def preset_names() -> list[str]:
+    """Names of the configurations that come with T2F."""
+    folder = resources.files("t2f_train") / "presets"
+    return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir())
+
+
+def load_config(name_or_path: str) -> Config:
+    """Reads a preset by its name, or a configuration by the path of its TOML file.
+
+    Raises:
+        ConfigError: If there is neither, or the file is not valid.
+    """
+    if name_or_path in preset_names():
+        text = (resources.files("t2f_train") / "presets" / f"{name_or_path}.toml").read_text("utf-8")
+    else:
+        try:
+            text = Path(name_or_path).read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(
+                f"{name_or_path} cannot be read as a configuration ({error}); give a TOML file "
+                f"or one of the presets: {', '.join(preset_names())}"
+            ) from error
+    try:
+        plain = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{name_or_path} is not valid TOML: {error}") from error
+    return config_from_dict(plain, source=name_or_path)

@@ -1,0 +1,116 @@
+"""Matching-aware WGAN-GP: what the discriminator and the generator minimise.
+
+Sources: WGAN-GP (arXiv:1704.00028), ProGAN (arXiv:1710.10196) for the drift term, and Reed et al.
+(arXiv:1605.05396) for the mismatched pair.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from t2f_train.discriminator import Discriminator
+
+
+@dataclass(frozen=True, slots=True)
+class CriticScores:
+    """The scores that the discriminator's loss compares, each of shape `(batch,)`."""
+
+    real: Tensor
+    """Real images with their own descriptions."""
+    fake: Tensor
+    """Drawn images with the descriptions that they were drawn from."""
+    mismatched: Tensor
+    """Real images with somebody else's descriptions."""
+
+
+def somebody_elses(sentence: Tensor) -> Tensor:
+    """Gives every image another image's sentence embedding, shape `(batch, sentence)`.
+
+    The images of a batch are different ones, so a shift by one matches none of them.
+    """
+    return sentence.roll(1, dims=0)
+
+
+def score_batch(
+    discriminator: Discriminator,
+    *,
+    real: Tensor,
+    fake: Tensor,
+    sentence: Tensor,
+    depth: int,
+    fade: float,
+) -> CriticScores:
+    """Scores a batch for the discriminator's loss.
+
+    The mismatched pair reuses the real images' features, since the description enters only at the
+    last block: exactly the scores of a third pass, at the cost of one head.
+
+    Args:
+        discriminator: The discriminator.
+        real: Shape `(batch, 3, side, side)`, different images.
+        fake: Shape `(batch, 3, side, side)`.
+        sentence: Shape `(batch, sentence)`, of the real images' descriptions.
+        depth: Depth of the images.
+        fade: Weight of the newest layers, 0 to 1.
+    """
+    features = discriminator.features(real, depth, fade)
+    return CriticScores(
+        real=discriminator.score(features, sentence),
+        fake=discriminator(fake, sentence, depth, fade),
+        mismatched=discriminator.score(features, somebody_elses(sentence)),
+    )
+
+
+def critic_loss(scores: CriticScores) -> Tensor:
+    """The matching-aware Wasserstein loss: wrong pairs down, right pairs up; a scalar.
+
+    Source: WGAN-GP, equation 3, first two terms, with the two kinds of wrong pair weighing half
+    each, as in Reed et al., algorithm 1, line 10.
+    """
+    wrong = 0.5 * (scores.fake.mean() + scores.mismatched.mean())
+    return wrong - scores.real.mean()
+
+
+def drift(scores: CriticScores) -> Tensor:
+    """Mean square of the real scores: keeps them near zero (ProGAN, appendix A.1); a scalar."""
+    return scores.real.square().mean()
+
+
+def gradient_penalty(
+    discriminator: Discriminator,
+    *,
+    real: Tensor,
+    fake: Tensor,
+    sentence: Tensor,
+    mix: Tensor,
+    depth: int,
+    fade: float,
+) -> Tensor:
+    """Mean squared distance of the gradient's norm from 1, between real and drawn images.
+
+    Source: WGAN-GP, equation 3, third term, and algorithm 1.
+
+    Args:
+        discriminator: The discriminator.
+        real: Shape `(batch, 3, side, side)`.
+        fake: Shape `(batch, 3, side, side)`.
+        sentence: Shape `(batch, sentence)`. The penalty bounds the slope over images, so it does
+            not train the text encoder (and cuDNN's LSTM has no second derivative).
+        mix: Shape `(batch, 1, 1, 1)`, uniform in 0 to 1: the share of the real image.
+        depth: Depth of the images.
+        fade: Weight of the newest layers, 0 to 1.
+
+    Returns:
+        A scalar, 0 or more, without its weight.
+    """
+    between = torch.lerp(fake.detach(), real.detach(), mix).requires_grad_()
+    scores = discriminator(between, sentence.detach(), depth, fade)
+    (gradient,) = torch.autograd.grad(scores.sum(), between, create_graph=True)
+    norm = gradient.flatten(1).norm(dim=1)
+    return (norm - 1.0).square().mean()
+
+
+def generator_loss(scores: Tensor) -> Tensor:
+    """The generator's Wasserstein loss over drawn images' scores `(batch,)`; a scalar."""
+    return -scores.mean()

@@ -1,0 +1,167 @@
+"""The run folder: what a run is, its log and where its files lie.
+
+RUN/
+  run.json          the configuration, the data's fingerprint, versions
+  tokenizer.model   SentencePiece, trained on the run's descriptions
+  metrics.jsonl     one line of losses every `output.log_every` images
+  samples/          sheets of the same descriptions and latents as training goes on
+  checkpoints/      the latest states to continue or export from
+"""
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from t2f_train.config import Config
+from t2f_train.errors import RunError
+
+
+class RunRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a run is: written once at its start, checked whenever it goes on."""
+
+    config: Config
+    """The whole configuration."""
+    data_folder: str
+    """Where the data lay; for people, not checked."""
+    data_fingerprint: str
+    """SHA-256 of all pixels and descriptions."""
+    data_images: int
+    """Number of images."""
+    data_descriptions: int
+    """Number of descriptions."""
+    tokenizer_sha256: str
+    """SHA-256 of tokenizer.model."""
+    commit: str | None
+    """Commit of T2F's own source, where it runs from a checkout."""
+    versions: dict[str, str]
+    """Versions of Python, T2F, torch, numpy and sentencepiece."""
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Writes a file so that it holds either what it held before or all of `content`."""
+    partial = path.with_name(f".{path.name}.partial")
+    with partial.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """Paths of a run, and the reading and writing of its small files."""
+
+    path: Path
+
+    @property
+    def record_path(self) -> Path:
+        """`run.json`."""
+        return self.path / "run.json"
+
+    @property
+    def tokenizer_path(self) -> Path:
+        """`tokenizer.model`."""
+        return self.path / "tokenizer.model"
+
+    @property
+    def metrics_path(self) -> Path:
+        """`metrics.jsonl`."""
+        return self.path / "metrics.jsonl"
+
+    @property
+    def samples(self) -> Path:
+        """Folder of the sample sheets."""
+        return self.path / "samples"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Folder of the checkpoints."""
+        return self.path / "checkpoints"
+
+    def start_or_continue(self, record: RunRecord, tokenizer: bytes) -> None:
+        """Writes the record of a new run, or checks that an existing one is the same run.
+
+        Raises:
+            RunError: If the folder holds something else, or a run with another configuration or
+                data set; the message names the first thing that differs.
+        """
+        if self.record_path.exists():
+            self._check_same(self.read_record(), record)
+            return
+        if self.path.exists() and any(self.path.iterdir()):
+            raise RunError(
+                f"{self.path} is not empty and holds no run.json; name a new folder with --out"
+            )
+        self.samples.mkdir(parents=True, exist_ok=True)
+        self.checkpoints.mkdir(exist_ok=True)
+        write_atomically(self.tokenizer_path, tokenizer)
+        content = msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n"
+        write_atomically(self.record_path, content)
+
+    def read_record(self) -> RunRecord:
+        """Reads `run.json`.
+
+        Raises:
+            RunError: If it is missing or damaged.
+        """
+        try:
+            return msgspec.json.decode(self.record_path.read_bytes(), type=RunRecord)
+        except FileNotFoundError as error:
+            raise RunError(
+                f"{self.path} holds no run.json; make a run with: t2f train CONFIG --out {self.path}"
+            ) from error
+        except msgspec.MsgspecError as error:
+            raise RunError(f"{self.record_path} is damaged: {error}") from error
+
+    def read_tokenizer(self) -> bytes:
+        """Reads `tokenizer.model`; raises `RunError` if it is missing."""
+        try:
+            return self.tokenizer_path.read_bytes()
+        except OSError as error:
+            raise RunError(f"{self.tokenizer_path} cannot be read: {error}") from error
+
+    def _check_same(self, found: RunRecord, wanted: RunRecord) -> None:
+        differing = _first_difference(found.config.to_dict(), wanted.config.to_dict())
+        if differing is not None:
+            name, old, new = differing
+            raise RunError(
+                f"{self.path} was started with {name} = {old!r}, the configuration now says "
+                f"{new!r}; continue with the old one or name a new folder with --out"
+            )
+        if found.data_fingerprint != wanted.data_fingerprint:
+            raise RunError(
+                f"{self.path} was trained on other data ({found.data_images} images and "
+                f"{found.data_descriptions} descriptions from {found.data_folder}); give the same "
+                f"--data or name a new folder with --out"
+            )
+
+    def cut_metrics(self, images_seen: int) -> None:
+        """Drops the log's lines from after a checkpoint, which will be trained and logged again."""
+        if not self.metrics_path.exists():
+            return
+        kept = bytearray()
+        for line in self.metrics_path.read_bytes().splitlines(keepends=True):
+            # A killed process may leave half a line at the end.
+            if line.endswith(b"\n") and json.loads(line)["images_seen"] <= images_seen:
+                kept += line
+        write_atomically(self.metrics_path, bytes(kept))
+
+    def log_metrics(self, line: dict[str, Any]) -> None:
+        """Appends one line to the log."""
+        with self.metrics_path.open("ab") as file:
+            file.write(msgspec.json.encode(line) + b"\n")
+
+
+def _first_difference(old: Any, new: Any, name: str = "") -> tuple[str, Any, Any] | None:
+    if isinstance(old, dict) and isinstance(new, dict):
+        pairs = [(f"{name}.{k}".lstrip("."), old.get(k), new.get(k)) for k in {**old, **new}]
+    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        pairs = [(f"{name}[{i}]", *pair) for i, pair in enumerate(zip(old, new, strict=True))]
+    else:
+        return None if old == new else (name, old, new)
+    found = (_first_difference(before, after, path) for path, before, after in pairs)
+    return next((difference for difference in found if difference is not None), None)

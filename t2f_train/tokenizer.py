@@ -1,0 +1,53 @@
+"""Trains the tokeniser of a run on the run's own descriptions."""
+
+import io
+from collections.abc import Iterable
+
+import numpy as np
+import sentencepiece
+from numpy.typing import NDArray
+
+from t2f_runtime.text import Tokenizer
+from t2f_train.text_encoder import PADDING_TOKEN
+
+
+def train_tokenizer(descriptions: Iterable[str], vocabulary_size: int) -> bytes:
+    """Trains a SentencePiece model: cases folded, bytes for what it has never seen.
+
+    Source: SentencePiece (Kudo and Richardson 2018, arXiv:1808.06226), unigram model; with byte
+    fallback every text has tokens, none of them unknown.
+
+    Args:
+        descriptions: The texts to learn from.
+        vocabulary_size: Most tokens; little text gives fewer.
+
+    Returns:
+        The model, as in the file `tokenizer.model`; equal for equal arguments.
+    """
+    model = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(descriptions),
+        model_writer=model,
+        model_type="unigram",
+        vocab_size=vocabulary_size,
+        hard_vocab_limit=False,
+        normalization_rule_name="nmt_nfkc_cf",
+        byte_fallback=True,
+        character_coverage=1.0,
+        pad_id=PADDING_TOKEN,
+        unk_id=1,
+        bos_id=-1,
+        eos_id=-1,
+        num_threads=1,
+        minloglevel=2,
+    )
+    return model.getvalue()
+
+
+def cut_tokens(tokenizer: Tokenizer, description: str) -> NDArray[np.int64]:
+    """Reads a description for training, where what is too long is cut rather than refused.
+
+    Returns:
+        Shape `(length,)`, at most `tokenizer.maximum_tokens` tokens.
+    """
+    return np.array(tokenizer.encode(description)[: tokenizer.maximum_tokens], np.int64)

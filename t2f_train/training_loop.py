@@ -1,0 +1,292 @@
+"""The training loop: prepares a run, takes its steps, writes what it makes."""
+
+import hashlib
+import math
+import platform
+import subprocess
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from t2f_runtime.text import Tokenizer
+from t2f_train.checkpoint import latest_checkpoint, load_checkpoint, save_checkpoint
+from t2f_train.config import Config
+from t2f_train.data.batches import FaceBatches
+from t2f_train.data.captioned_face import CaptionedFace
+from t2f_train.data.pyramid import ImagePyramid
+from t2f_train.data.readers import read_faces
+from t2f_train.errors import DivergedError
+from t2f_train.progress import Reporter
+from t2f_train.run_folder import RunFolder, RunRecord
+from t2f_train.samples import SampleSheets
+from t2f_train.schedule import Moment, Schedule
+from t2f_train.tokenizer import train_tokenizer
+from t2f_train.training_step import Networks, draw_step_noise, train_step
+
+SAMPLED_DESCRIPTIONS = 6
+"""Descriptions on a sample sheet, taken at equal distances from the data."""
+
+
+@dataclass
+class RunningLosses:
+    """Sums of losses since the last line of the log; one value that is not finite spoils them."""
+
+    sums: dict[str, Tensor] = field(default_factory=dict)
+    steps: int = 0
+
+    def add(self, losses: dict[str, Tensor]) -> None:
+        """Adds one step's losses, without waiting for the device."""
+        self.sums = {name: self.sums.get(name, 0.0) + loss for name, loss in losses.items()}
+        self.steps += 1
+
+    def means(self) -> dict[str, float]:
+        """Means over the steps since the last call, which starts anew."""
+        means = {name: float(total) / self.steps for name, total in self.sums.items()}
+        self.sums, self.steps = {}, 0
+        return means
+
+
+class TrainingRun:
+    """A run with its data, networks and outputs, ready to take steps.
+
+    Args:
+        config: The run's configuration.
+        faces: The captioned faces.
+        pyramid: Their images.
+        folder: The run folder; an interrupted run in it is continued.
+        data_folder: Where the data lies, for the record.
+        device: Where to train.
+        reporter: Is told how the run goes on.
+
+    Raises:
+        RunError: If the folder holds another run.
+        DataError: If there are fewer images than a batch holds.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        faces: Sequence[CaptionedFace],
+        pyramid: ImagePyramid,
+        folder: RunFolder,
+        *,
+        data_folder: Path,
+        device: torch.device,
+        reporter: Reporter,
+    ) -> None:
+        self.config = config
+        self.schedule = Schedule(config.phases)
+        self._folder = folder
+        self._reporter = reporter
+        descriptions = [text for face in faces for text in face.descriptions]
+        model = train_tokenizer(descriptions, config.text.vocabulary_size)
+        tokenizer = Tokenizer(model, maximum_tokens=config.text.maximum_tokens)
+        self._batches = FaceBatches(
+            faces, pyramid, tokenizer, seed=config.seed
+        )
+        for phase in config.phases:
+            self._batches.check_batch_size(phase.batch_size)
+        self._sheets = SampleSheets(
+            folder.samples, sampled_descriptions(descriptions), tokenizer
+        )
+        record = RunRecord(
+            config=config,
+            data_folder=str(data_folder),
+            data_fingerprint=pyramid.fingerprint,
+            data_images=len(faces),
+            data_descriptions=len(descriptions),
+            tokenizer_sha256=hashlib.sha256(model).hexdigest(),
+            commit=source_commit(),
+            versions=library_versions(),
+        )
+        folder.start_or_continue(record, model)
+        self.networks = Networks(config, tokenizer.vocabulary_size, device)
+        self._losses = RunningLosses()
+        self._last_losses: dict[str, float] = {}
+        self.step = self._continue_from_checkpoint()
+
+    def _continue_from_checkpoint(self) -> int:
+        checkpoint = latest_checkpoint(self._folder.checkpoints)
+        if checkpoint is None:
+            self._folder.cut_metrics(images_seen=0)
+            return 0
+        state = load_checkpoint(checkpoint, self.networks)
+        self._last_losses = state.metrics
+        self._folder.cut_metrics(state.images_seen)
+        self._reporter.note(f"continuing from {checkpoint} ({state.images_seen:,} images)")
+        return state.step
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether all steps are taken."""
+        return self.step >= self.schedule.total_steps
+
+    def run(self, stop: threading.Event) -> None:
+        """Trains until the schedule ends or `stop` is set; the state is saved in both cases.
+
+        Raises:
+            DivergedError: If a loss or a weight stops being finite; the last checkpoint stays.
+        """
+        while not (self.is_finished or stop.is_set()):
+            self._run_phase(stop)
+
+    def _run_phase(self, stop: threading.Event) -> None:
+        start = self.schedule.at(self.step)
+        if start.phase_step == 0:
+            self.networks.start_phase(start.depth)
+        self._reporter.stepped(start, self._last_losses)
+        for batch in self._batches.from_moment(start):
+            before = self.schedule.at(self.step)
+            noise = draw_step_noise(self.config, before, self.networks.device)
+            on_device = batch.to(self.networks.device)
+            losses = train_step(self.networks, on_device, noise, before, self.config.optimiser)
+            self._losses.add(losses)
+            self.step += 1
+            after = self.schedule.at(self.step)
+            is_phase_over = after.phase_index != before.phase_index or self.is_finished
+            self._write_outputs(before, after, is_last=is_phase_over or stop.is_set())
+            self._reporter.stepped(after, self._last_losses)
+            if is_phase_over or stop.is_set():
+                return
+
+    def _write_outputs(self, before: Moment, after: Moment, *, is_last: bool) -> None:
+        output = self.config.output
+        is_saving = is_last or _crosses(before, after, output.checkpoint_every)
+        if is_saving or _crosses(before, after, output.log_every):
+            self._log(before, after.images_seen)
+        if is_saving:
+            self._check_weights(after.images_seen)
+            save_checkpoint(
+                self._folder.checkpoints,
+                self.networks,
+                step=self.step,
+                images_seen=after.images_seen,
+                depth=before.depth,
+                metrics=self._last_losses,
+            )
+        if is_last or _crosses(before, after, output.sample_every):
+            self._sheets.write(self.networks.averaged, _seen(before, after.images_seen))
+
+    def _log(self, moment: Moment, images_seen: int) -> None:
+        losses = self._losses.means()
+        for name, loss in losses.items():
+            if not math.isfinite(loss):
+                raise DivergedError(self._diverged(f"{name} is {loss}", images_seen))
+        self._last_losses = losses
+        place = {
+            "images_seen": images_seen,
+            "resolution": moment.phase.resolution,
+            "fade": round(moment.fade, 4),
+        }
+        self._folder.log_metrics({**place, **losses})
+
+    def _check_weights(self, images_seen: int) -> None:
+        for module in (self.networks.model, self.networks.discriminator):
+            for name, parameter in module.named_parameters():
+                if not parameter.isfinite().all():
+                    reason = f"weight {name} has values that are not finite"
+                    raise DivergedError(self._diverged(reason, images_seen))
+
+    def _diverged(self, reason: str, images_seen: int) -> str:
+        last = latest_checkpoint(self._folder.checkpoints)
+        kept = f"the last good checkpoint is {last}" if last else "there was no checkpoint yet"
+        return (
+            f"training stopped after {images_seen:,} images: {reason}; {kept}; lower "
+            f"optimiser.learning_rate and start a new run"
+        )
+
+
+def _crosses(before: Moment, after: Moment, interval: int) -> bool:
+    return before.images_seen // interval != after.images_seen // interval
+
+
+def _seen(moment: Moment, images_seen: int) -> Moment:
+    return Moment(
+        step=moment.step + 1,
+        images_seen=images_seen,
+        phase_index=moment.phase_index,
+        phase_step=moment.phase_step + 1,
+        phase=moment.phase,
+        fade=moment.fade,
+    )
+
+
+def sampled_descriptions(descriptions: Sequence[str]) -> list[str]:
+    """Picks the descriptions of the sample sheets: different ones at equal distances."""
+    different = list(dict.fromkeys(descriptions))
+    stride = max(1, len(different) // SAMPLED_DESCRIPTIONS)
+    return different[::stride][:SAMPLED_DESCRIPTIONS]
+
+
+def library_versions() -> dict[str, str]:
+    """Versions of what decides a run's numbers."""
+    names = ("t2f", "torch", "numpy", "sentencepiece")
+    return {"python": platform.python_version(), **{name: version(name) for name in names}}
+
+
+def source_commit() -> str | None:
+    """The commit of T2F's own checkout, or None where it is installed without one."""
+    root = Path(__file__).resolve().parents[1]
+    if not (root / ".git").exists():
+        return None
+    command = ["git", "-C", str(root), "rev-parse", "HEAD"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return done.stdout.strip()
+
+
+def train(
+    config: Config,
+    *,
+    data: Path,
+    out: Path,
+    cache: Path,
+    device: torch.device,
+    reporter: Reporter,
+    stop: threading.Event,
+) -> TrainingRun:
+    """Trains a run, or continues it, until it is finished or `stop` is set.
+
+    Args:
+        config: The run's configuration.
+        data: Folder of the data set, in the layout that `config.data.reader` reads.
+        out: The run folder.
+        cache: Folder for decoded images.
+        device: Where to train.
+        reporter: Is told how the run goes on.
+        stop: Set it to save and stop after the current step.
+
+    Returns:
+        The run, to ask whether it is finished.
+
+    Raises:
+        DataError: If the data is incomplete or broken; nothing is written then.
+        RunError: If `out` holds another run or a damaged one.
+        DivergedError: If training stops being finite.
+    """
+    faces = read_faces(config.data.reader, data)
+    pyramid = ImagePyramid.open(
+        faces,
+        crop=config.data.crop,
+        resolution=config.resolution,
+        cache=cache,
+        progress=lambda done, total: reporter.preparing("reading images", done, total),
+    )
+    run = TrainingRun(
+        config,
+        faces,
+        pyramid,
+        RunFolder(out),
+        data_folder=data,
+        device=device,
+        reporter=reporter,
+    )
+    run.run(stop)
+    return run
