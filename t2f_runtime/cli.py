@@ -1,0 +1,100 @@
+"""The command `t2f`: its own commands, and those of the packages above the runtime."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from t2f_runtime import __version__, commands
+from t2f_runtime.errors import MissingPackageError, T2FError
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+COMMANDS_GROUP = "t2f.commands"
+"""Entry points of this group are commands of `t2f`; each is loaded when it is called."""
+
+
+class CommandGroup(click.Group):
+    """Finds commands of other packages, and turns T2F's own errors into one line."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names of all commands; imports none of them."""
+        return sorted({*super().list_commands(ctx), *_entry_points()})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Loads a command; one that cannot be loaded says why when it is called."""
+        built_in = super().get_command(ctx, cmd_name)
+        if built_in is not None:
+            return built_in
+        entry_point = _entry_points().get(cmd_name)
+        if entry_point is None:
+            return None
+        try:
+            command: click.Command = entry_point.load()
+        except Exception as error:  # noqa: BLE001 (`t2f --help` must show the other commands)
+            return _UnavailableCommand(cmd_name, error)
+        return command
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Runs a command; errors that T2F raises on purpose become one line and exit code 1."""
+        try:
+            return self._invoke(ctx)
+        except T2FError as error:
+            message = " ".join(str(error).split())
+            raise click.ClickException(commands.printable(message)) from error
+
+    def _invoke(self, ctx: click.Context) -> object:
+        try:
+            result: object = super().invoke(ctx)
+            return result
+        except ModuleNotFoundError as error:
+            entry_point = _entry_points().get(ctx.invoked_subcommand or "")
+            package = (error.name or "").partition(".")[0]
+            # A missing module of our own is a bug, and keeps its traceback.
+            if entry_point is None or not package or package.startswith("t2f_"):
+                raise
+            extra = entry_point.module.partition(".")[0].removeprefix("t2f_")
+            raise MissingPackageError(
+                f"the command '{entry_point.name}' needs the package '{package}'; "
+                f"install it with: pip install 't2f[{extra}]'"
+            ) from error
+
+
+class _UnavailableCommand(click.Command):
+    """Stands in for a command whose module fails to import, whatever its arguments are."""
+
+    def __init__(self, name: str, error: Exception) -> None:
+        super().__init__(
+            name,
+            callback=self._fail,
+            short_help=f"Not available: {error}",
+            context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
+            add_help_option=False,
+        )
+        self._error = error
+
+    def _fail(self) -> None:
+        raise self._error
+
+
+def _entry_points() -> "dict[str, EntryPoint]":
+    # Here, not above: it takes 20 ms to import, and the runtime's own commands need none of it.
+    from importlib.metadata import entry_points
+
+    return {entry_point.name: entry_point for entry_point in entry_points(group=COMMANDS_GROUP)}
+
+
+@click.group(cls=CommandGroup)
+@click.version_option(__version__, prog_name="t2f")
+def main() -> None:
+    """Draw faces from written descriptions.
+
+    \b
+    Example:
+      t2f generate BUNDLE "a smiling woman with grey hair" -o face.png
+    """  # noqa: D301 (click's mark is the backspace)
+
+
+main.add_command(commands.generate)
+main.add_command(commands.info)
+main.add_command(commands.verify)

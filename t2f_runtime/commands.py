@@ -1,0 +1,242 @@
+"""The commands that every installation of T2F has: generate, info, verify."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import click
+import msgspec
+from PIL import Image
+
+from t2f_runtime import __version__
+from t2f_runtime.bundle import Bundle
+from t2f_runtime.errors import DescriptionError
+from t2f_runtime.generator import MAXIMUM_FACES, FaceGenerator
+from t2f_runtime.latent import LARGEST_SEED
+from t2f_runtime.manifest import ParityReport
+from t2f_runtime.picture_files import check_picture_path, save_picture
+from t2f_runtime.sheet import contact_sheet, enlarge
+from t2f_runtime.verification import verify as verify_bundle
+
+MAXIMUM_LIST_BYTES = 16 * 2**20
+"""The longest file of descriptions."""
+
+_SHEET_FACE_PIXELS = 128
+"""Faces on a sheet are enlarged to at least this side, for people to see them."""
+
+_NOTE_CHARACTERS = 2**16
+"""Readers of PNG refuse text much longer than this."""
+
+_BUNDLE = click.argument("bundle", type=click.Path(path_type=Path))
+
+
+@click.command()
+@_BUNDLE
+@click.argument("descriptions", nargs=-1, metavar="[DESCRIPTION]...")
+@click.option(
+    "--from",
+    "description_file",
+    type=click.File("rb"),
+    help="Read more descriptions from FILE, one a line; - is standard input.",
+    metavar="FILE",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="The picture to write: .png, .jpg or .webp.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0, LARGEST_SEED),
+    default=0,
+    show_default=True,
+    help="Equal seeds draw equal faces.",
+)
+@click.option(
+    "--count",
+    type=click.IntRange(1, MAXIMUM_FACES),
+    default=1,
+    show_default=True,
+    help="Candidates a description.",
+)
+@click.option(
+    "--scale",
+    type=click.IntRange(1, 64),
+    help="Enlarge each face this many times.  [default: 1, on a sheet enough to see them]",
+)
+@click.option("--sheet", is_flag=True, help="Draw a captioned sheet even of one face.")
+def generate(
+    bundle: Path,
+    descriptions: tuple[str, ...],
+    description_file: BinaryIO | None,
+    output: Path,
+    seed: int,
+    count: int,
+    scale: int | None,
+    *,
+    sheet: bool,
+) -> None:
+    """Draw faces from descriptions.
+
+    One description draws one picture; several, or a --count, draw a captioned sheet.
+
+    \b
+    Examples:
+      t2f generate BUNDLE "a bald man with a beard" -o face.png
+      t2f generate BUNDLE "a girl" "an old man" --count 6 --seed 7 -o sheet.png
+      t2f generate BUNDLE --from descriptions.txt -o sheet.png
+    """  # noqa: D301 (click's mark is the backspace)
+    check_picture_path(output)
+    if description_file is not None:
+        descriptions += read_descriptions(description_file)
+    if not descriptions:
+        raise click.UsageError('Give a DESCRIPTION, such as "a bald man", or --from FILE.')
+    opened = Bundle.open(bundle, keep="float32")
+    generator = FaceGenerator.from_bundle(opened)
+    _check_all(generator, descriptions)
+    rows = [(text, generator.generate(text, seed=seed, count=count)) for text in descriptions]
+    if sheet or len(descriptions) > 1 or count > 1:
+        enough = max(1, _SHEET_FACE_PIXELS // generator.image_size)
+        image = contact_sheet(rows, scale=scale or enough)
+    else:
+        image = enlarge(rows[0][1][0], scale or 1)
+    save_picture(image, output, notes=_notes(opened, descriptions, seed, count))
+    _report(output, image, faces=len(rows) * count)
+
+
+@click.command()
+@_BUNDLE
+@click.option("--json", "as_json", is_flag=True, help="Print the manifest and the ids as JSON.")
+def info(bundle: Path, *, as_json: bool) -> None:
+    """Say what a bundle is: sizes, files, where it comes from, how well it agrees with torch.
+
+    \b
+    Examples:
+      t2f info BUNDLE
+      t2f info BUNDLE --json
+    """  # noqa: D301 (click's mark is the backspace)
+    opened = Bundle.open(bundle)
+    if as_json:
+        facts = {"bundle_id": opened.bundle_id, "manifest": opened.manifest}
+        click.echo(msgspec.json.format(msgspec.json.encode(facts), indent=2))
+        return
+    for line in _describe(opened):
+        click.echo(line)
+
+
+@click.command()
+@_BUNDLE
+@click.option(
+    "--threads", type=click.IntRange(1, 1024), help="Threads a face.  [default: the usable CPUs]"
+)
+def verify(bundle: Path, threads: int | None) -> None:
+    """Check a bundle's files, and that it draws here what the trained model drew.
+
+    \b
+    Example:
+      t2f verify BUNDLE
+    """  # noqa: D301 (click's mark is the backspace)
+    opened = Bundle.open(bundle, keep="float32")
+    for name, entry in opened.manifest.files.items():
+        click.echo(f"ok: {name} has its {entry.bytes} bytes and its SHA-256")
+    report = verify_bundle(opened, threads=threads)
+    click.echo(f"ok: {describe_parity(report)}")
+
+
+def read_descriptions(file: BinaryIO) -> tuple[str, ...]:
+    """Reads descriptions, one a line, in UTF-8; empty lines are skipped.
+
+    Raises:
+        DescriptionError: The file is too long, or not UTF-8.
+    """
+    data = file.read(MAXIMUM_LIST_BYTES + 1)
+    if len(data) > MAXIMUM_LIST_BYTES:
+        raise DescriptionError(
+            f"the file of descriptions is longer than {MAXIMUM_LIST_BYTES} bytes: split it"
+        )
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DescriptionError(
+            f"the file of descriptions is not UTF-8 at byte {error.start}: save it as UTF-8"
+        ) from error
+    # Not splitlines, which also breaks lines at characters that a description may hold.
+    return tuple(line.removesuffix("\r") for line in text.split("\n") if line.strip())
+
+
+def describe_parity(report: ParityReport) -> str:
+    """Says in one line how two engines' pictures compare."""
+    ratio = "identical" if report.psnr_db is None else f"PSNR {report.psnr_db:.1f} dB"
+    return (
+        f"{report.faces} faces in {report.precision} with {report.engine} are "
+        f"{report.maximum_levels} levels at most from {report.against} "
+        f"({report.tolerance_levels} allowed), {report.mean_levels:.4f} on average, {ratio}"
+    )
+
+
+def _check_all(generator: FaceGenerator, descriptions: Sequence[str]) -> None:
+    """Reads every description before the first is drawn, which may take minutes for many."""
+    number = 0
+    try:
+        for number, description in enumerate(descriptions, start=1):  # noqa: B007 (for the error)
+            generator.condition(description)
+    except DescriptionError as error:
+        if len(descriptions) == 1:
+            raise
+        raise DescriptionError(f"description {number}: {error}") from error
+
+
+def _notes(bundle: Bundle, descriptions: Sequence[str], seed: int, count: int) -> dict[str, str]:
+    """What every written picture says about itself."""
+    return {
+        "Title": "synthetic face" if len(descriptions) * count == 1 else "synthetic faces",
+        "Software": f"T2F {__version__}",
+        "Description": "\n".join(descriptions)[:_NOTE_CHARACTERS],
+        "Seed": str(seed),
+        "Count": str(count),
+        "Bundle": bundle.bundle_id,
+    }
+
+
+def _report(output: Path, image: Image.Image, *, faces: int) -> None:
+    noun = "face" if faces == 1 else "faces"
+    click.echo(f"{output}: {faces} {noun}, {image.width}x{image.height} pixels")
+
+
+def _describe(bundle: Bundle) -> list[str]:
+    manifest = bundle.manifest
+    text, provenance = manifest.text, manifest.provenance
+    facts: dict[str, Any] = {
+        "name": manifest.name,
+        "bundle id": bundle.short_id,
+        "made by": f"t2f {manifest.t2f_version}, commit {provenance.commit or 'unknown'}",
+        "licence": manifest.licence or "not stated",
+        "pictures": f"{manifest.image_size}x{manifest.image_size} pixels",
+        "latent": f"{manifest.latent_size} = condition {manifest.condition_size} "
+        f"+ noise {manifest.noise_size}",
+        "text": f"{text.vocabulary_size} tokens known, {text.maximum_tokens} a description",
+        "precisions": ", ".join(manifest.graphs),
+        "run": f"{provenance.run_name}, {provenance.images_seen} images seen",
+        "data": f"{provenance.data_reader}: {provenance.data_images} images, "
+        f"{provenance.data_descriptions} descriptions, "
+        f"licence {provenance.data_licence or 'not stated'}",
+        "metrics": ", ".join(f"{key} {value:.4g}" for key, value in provenance.metrics.items())
+        or "none",
+        "references": f"{len(manifest.references)} pictures",
+    }
+    lines = [f"{key + ':':<12} {value}" for key, value in facts.items()]
+    lines += [f"{'parity:':<12} {describe_parity(report)}" for report in manifest.parity]
+    lines += [
+        f"{'file:':<12} {name}, {entry.bytes} bytes, SHA-256 {entry.sha256}"
+        for name, entry in manifest.files.items()
+    ]
+    return [printable(line) for line in lines]
+
+
+def printable(text: str) -> str:
+    """Escapes what a terminal would obey rather than show; a bundle may come from anyone."""
+    return "".join(
+        character if character.isprintable() else ascii(character)[1:-1] for character in text
+    )

@@ -1,0 +1,80 @@
+"""Writing pictures: whole or not at all, and marked as what they are."""
+
+import io
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from t2f_runtime.errors import PictureError
+
+FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
+
+_EXIF_DESCRIPTION = 0x010E
+_EXIF_BYTES = 60_000
+"""JPEG holds 64 KiB of EXIF data, this text among it."""
+
+
+def check_picture_path(path: Path) -> None:
+    """Refuses a path that no picture can be written to, before anything is drawn for it.
+
+    Raises:
+        PictureError: Its suffix is unknown, its folder is missing, or it is a folder itself.
+    """
+    if path.suffix.lower() not in FORMATS:
+        raise PictureError(
+            f"{path} has no suffix of a picture that T2F writes: {', '.join(FORMATS)}"
+        )
+    if not path.parent.is_dir():
+        raise PictureError(
+            f"the folder {path.parent} does not exist; make it with: mkdir -p {path.parent}"
+        )
+    if path.is_dir():
+        raise PictureError(f"{path} is a folder; name the picture inside it")
+
+
+def save_picture(image: Image.Image, path: Path, *, notes: Mapping[str, str]) -> None:
+    """Writes a picture; what lay at `path` is replaced only when the new one is complete.
+
+    Args:
+        image: An RGB image.
+        path: Its suffix decides the format.
+        notes: What the picture is and where it comes from. PNG holds them as text chunks, JPEG and
+            WebP as lines of the EXIF image description.
+
+    Raises:
+        PictureError: The picture cannot be written there.
+    """
+    check_picture_path(path)
+    unfinished = path.with_name(f".{secrets.token_hex(8)}.unfinished")
+    try:
+        data = _encode(image, FORMATS[path.suffix.lower()], notes)
+        try:
+            with unfinished.open("xb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            unfinished.replace(path)
+        finally:
+            unfinished.unlink(missing_ok=True)
+    except (OSError, ValueError) as error:  # encoders raise either where a picture is too large
+        reason = getattr(error, "strerror", None) or error
+        raise PictureError(f"{path} cannot be written: {reason}") from error
+
+
+def _encode(image: Image.Image, kind: str, notes: Mapping[str, str]) -> bytes:
+    buffer = io.BytesIO()
+    if kind == "PNG":
+        chunks = PngInfo()
+        for key, value in notes.items():
+            chunks.add_text(key, value)
+        image.save(buffer, kind, pnginfo=chunks)
+    else:
+        exif = Image.Exif()
+        lines = "\n".join(f"{key}: {value}" for key, value in notes.items())
+        exif[_EXIF_DESCRIPTION] = lines.encode()[:_EXIF_BYTES]
+        image.save(buffer, kind, exif=exif, quality=95)
+    return buffer.getvalue()

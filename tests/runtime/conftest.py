@@ -1,0 +1,51 @@
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from t2f_runtime import FaceGenerator
+from t2f_runtime.manifest import MANIFEST, Manifest, decode_manifest
+from t2f_runtime.text import Tokenizer
+
+TINY_BUNDLE = Path(__file__).parent / "tiny_bundle"
+
+
+@pytest.fixture(scope="session")
+def tiny_bundle() -> Path:
+    return TINY_BUNDLE
+
+
+@pytest.fixture
+def bundle(tmp_path) -> Path:
+    """A copy of the tiny bundle that a test may spoil."""
+    return Path(shutil.copytree(TINY_BUNDLE, tmp_path / "bundle"))
+
+
+@pytest.fixture
+def change_manifest(bundle):
+    """Changes the manifest of `bundle` as JSON, past all of its checks."""
+
+    def change(edit) -> None:
+        path = bundle / MANIFEST
+        fields = json.loads(path.read_text())
+        edit(fields)
+        path.write_text(json.dumps(fields))
+
+    return change
+
+
+@pytest.fixture(scope="session")
+def tiny_manifest() -> Manifest:
+    return decode_manifest((TINY_BUNDLE / MANIFEST).read_bytes())
+
+
+@pytest.fixture(scope="session")
+def tokenizer(tiny_manifest) -> Tokenizer:
+    model = (TINY_BUNDLE / tiny_manifest.text.tokenizer).read_bytes()
+    return Tokenizer(model, maximum_tokens=tiny_manifest.text.maximum_tokens)
+
+
+@pytest.fixture(scope="session")
+def generator() -> FaceGenerator:
+    return FaceGenerator.load(TINY_BUNDLE)
