@@ -50,12 +50,11 @@ def export_run(run: Path, out: Path) -> Manifest:
         raise RunError(f"{run} has no checkpoint yet; train it first with: t2f train")
     state = read_state(checkpoint)
     _check_finished(run, record, state)
-    tokenizer = Tokenizer(
-        folder.read_tokenizer(), maximum_tokens=record.config.text.maximum_tokens
-    )
+    tokenizer_model = folder.read_tokenizer(record)
+    tokenizer = Tokenizer(tokenizer_model, maximum_tokens=record.config.text.maximum_tokens)
     model = FaceModel(record.config, tokenizer.vocabulary_size)
     model.load_state_dict(read_weights(checkpoint, "averaged"))
-    files = _bundle_files(model, folder.read_tokenizer(), tokenizer, state.depth)
+    files = _bundle_files(model, tokenizer_model, tokenizer, state.place.depth)
     unproven = _manifest(record, state, model, tokenizer, files, name=out.name, run_name=run.name)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -80,9 +79,9 @@ def export_run(run: Path, out: Path) -> Manifest:
 
 def _check_finished(run: Path, record: RunRecord, state: CheckpointState) -> None:
     schedule = Schedule(record.config.phases)
-    if state.step < schedule.total_steps:
+    if state.place.step < schedule.total_steps:
         raise ExportError(
-            f"{run} is not finished: it has seen {state.images_seen:,} of "
+            f"{run} is not finished: it has seen {state.place.images_seen:,} of "
             f"{schedule.total_images:,} images; finish it with the t2f train command that began it"
         )
 
@@ -152,8 +151,8 @@ def _manifest(
             data_images=record.data_images,
             data_descriptions=record.data_descriptions,
             data_licence=config.data.licence,
-            images_seen=state.images_seen,
-            metrics=state.metrics,
+            images_seen=state.place.images_seen,
+            metrics=state.place.metrics,
             versions={
                 **library_versions(),
                 "onnx": onnx.__version__,

@@ -1,12 +1,13 @@
 """A trained model as plain arrays: what is learnt, with every constant factor folded in."""
 
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from t2f_train.generator import Generator
+from t2f_train.generator import Block, Generator
 from t2f_train.layers import Convolution, Linear, UpsamplingConvolution
 from t2f_train.model import FaceModel
 
@@ -79,10 +80,10 @@ def freeze_text_encoder(model: FaceModel) -> FrozenTextEncoder:
     size = model.conditioning.condition_size
     return FrozenTextEncoder(
         embedding=_array(model.text_encoder.embedding.weight),
-        input_weight=_array(lstm.weight_ih_l0),
-        state_weight=_array(lstm.weight_hh_l0),
-        input_bias=_array(lstm.bias_ih_l0),
-        state_bias=_array(lstm.bias_hh_l0),
+        input_weight=_array(lstm.get_parameter("weight_ih_l0")),
+        state_weight=_array(lstm.get_parameter("weight_hh_l0")),
+        input_bias=_array(lstm.get_parameter("bias_ih_l0")),
+        state_bias=_array(lstm.get_parameter("bias_hh_l0")),
         mean=FrozenLinear(joined.weight[:size], joined.bias[:size]),
         log_variance=FrozenLinear(joined.weight[size:], joined.bias[size:]),
     )
@@ -91,13 +92,14 @@ def freeze_text_encoder(model: FaceModel) -> FrozenTextEncoder:
 def freeze_generator(generator: Generator, depth: int) -> FrozenGenerator:
     """Freezes a generator at a depth whose layers have faded in: 0 for 4x4 pixels and so on."""
     convolutions = [_freeze_convolution(generator.first.convolution)]
-    for block in generator.blocks[:depth]:
+    for module in generator.blocks[:depth]:
+        block = cast("Block", module)
         convolutions.append(_freeze_upsampling(block.upsampling))
         convolutions.append(_freeze_convolution(block.convolution))
     return FrozenGenerator(
         dense=_freeze_linear(generator.first.dense),
         convolutions=tuple(convolutions),
-        to_rgb=_freeze_convolution(generator.to_rgb[depth]),
+        to_rgb=_freeze_convolution(cast("Convolution", generator.to_rgb[depth])),
     )
 
 

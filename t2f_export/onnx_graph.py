@@ -6,6 +6,7 @@ Opset 17 is what ONNX Runtime, OpenVINO and TensorRT from 10.3 on all read.
 """
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import onnx
@@ -43,7 +44,7 @@ class GraphBuilder:
         self.weights.append(numpy_helper.from_array(np.ascontiguousarray(values), name))
         return name
 
-    def node(self, operator: str, inputs: list[str], output: str, **attributes: object) -> str:
+    def node(self, operator: str, inputs: list[str], output: str, **attributes: Any) -> str:
         """Adds a node with one output and returns the output's name."""
         node = helper.make_node(operator, inputs, [output], name=output, **attributes)
         self.nodes.append(node)
@@ -105,9 +106,7 @@ def text_encoder_graph(encoder: FrozenTextEncoder) -> onnx.ModelProto:
         lengths,
     ]
     build.nodes.append(
-        helper.make_node(
-            "LSTM", inputs, ["", "last_state"], name="lstm", hidden_size=sentence_size
-        )
+        helper.make_node("LSTM", inputs, ["", "last_state"], name="lstm", hidden_size=sentence_size)
     )
     direction = build.weight("direction_axis", np.array([0], np.int64))
     sentence = build.node("Squeeze", ["last_state", direction], "sentence")
@@ -179,9 +178,7 @@ def generator_graph(generator: FrozenGenerator) -> onnx.ModelProto:
     )
 
 
-def _convolve(
-    build: GraphBuilder, features: str, convolution: FrozenConvolution, name: str
-) -> str:
+def _convolve(build: GraphBuilder, features: str, convolution: FrozenConvolution, name: str) -> str:
     kernel = build.weight(f"{name}_kernel", convolution.kernel)
     bias = build.weight(f"{name}_bias", convolution.bias)
     if convolution.is_upsampling:
@@ -195,9 +192,7 @@ def _convolve(
         )
     side = convolution.kernel.shape[2]
     pads = [side // 2] * 4
-    return build.node(
-        "Conv", [features, kernel, bias], name, kernel_shape=[side, side], pads=pads
-    )
+    return build.node("Conv", [features, kernel, bias], name, kernel_shape=[side, side], pads=pads)
 
 
 def _activate(build: GraphBuilder, features: str) -> str:

@@ -1,4 +1,4 @@
-"""Proves that a bundle draws what the trained model draws: torch's pictures against the runtime's."""
+"""Proves that a bundle draws what the trained model draws: torch against the runtime."""
 
 from collections.abc import Sequence
 from pathlib import Path

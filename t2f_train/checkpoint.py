@@ -25,8 +25,8 @@ KEPT_CHECKPOINTS = 2
 """Checkpoints that a run keeps: the latest, and the one before in case that one is damaged."""
 
 
-class CheckpointState(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where a run stood when the checkpoint was written."""
+class Place(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where a run stands between two steps."""
 
     step: int
     """Steps taken in all."""
@@ -34,10 +34,21 @@ class CheckpointState(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """Real images seen in all."""
     depth: int
     """Depth that the optimisers were made for."""
+    metrics: dict[str, float]
+    """The last losses that were logged, by name."""
+    loss_sums: dict[str, float]
+    """Sums of losses since then, by name."""
+    loss_steps: int
+    """Steps that those sums are over."""
+
+
+class CheckpointState(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The small file of a checkpoint."""
+
+    place: Place
+    """Where the run stood when it was written."""
     weights_sha256: str
     """SHA-256 of weights.safetensors."""
-    metrics: dict[str, float]
-    """The last losses, by name."""
 
 
 def _tensors(networks: Networks) -> dict[str, Tensor]:
@@ -62,24 +73,18 @@ def latest_checkpoint(folder: Path) -> Path | None:
     return max(folder.glob("step-????????"), default=None)
 
 
-def save_checkpoint(
-    folder: Path, networks: Networks, *, step: int, images_seen: int, depth: int,
-    metrics: dict[str, float],
-) -> Path:
+def save_checkpoint(folder: Path, networks: Networks, place: Place) -> Path:
     """Writes a checkpoint, then removes all but the latest two.
 
     Args:
         folder: The run's `checkpoints` folder.
         networks: What to save: weights, averaged weights, optimisers.
-        step: Steps taken in all.
-        images_seen: Real images seen in all.
-        depth: Current depth.
-        metrics: The last losses.
+        place: Where the run stands.
 
     Returns:
         The checkpoint's folder.
     """
-    final = folder / f"step-{step:08d}"
+    final = folder / f"step-{place.step:08d}"
     partial = folder / f".{final.name}.partial"
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
@@ -92,13 +97,7 @@ def save_checkpoint(
         "discriminator": networks.discriminator_optimiser.state_dict(),
     }
     torch.save(optimisers, partial / OPTIMISERS)
-    state = CheckpointState(
-        step=step,
-        images_seen=images_seen,
-        depth=depth,
-        weights_sha256=hashlib.sha256(weights).hexdigest(),
-        metrics=metrics,
-    )
+    state = CheckpointState(place=place, weights_sha256=hashlib.sha256(weights).hexdigest())
     (partial / STATE).write_bytes(msgspec.json.encode(state) + b"\n")
     for path in [*partial.iterdir(), partial]:
         _flush_to_disk(path)
@@ -136,7 +135,9 @@ def read_weights(checkpoint: Path, part: str) -> dict[str, Tensor]:
     try:
         content = (checkpoint / WEIGHTS).read_bytes()
         if hashlib.sha256(content).hexdigest() != state.weights_sha256:
-            raise RunError(_damaged(checkpoint, WEIGHTS, "its SHA-256 is not the one in state.json"))
+            raise RunError(
+                _damaged(checkpoint, WEIGHTS, "its SHA-256 is not the one in state.json")
+            )
         tensors = safetensors.torch.load(content)
     except (OSError, SafetensorError) as error:
         raise RunError(_damaged(checkpoint, WEIGHTS, error)) from error
@@ -148,25 +149,23 @@ def read_weights(checkpoint: Path, part: str) -> dict[str, Tensor]:
     }
 
 
-def load_checkpoint(checkpoint: Path, networks: Networks) -> CheckpointState:
+def load_checkpoint(checkpoint: Path, networks: Networks) -> Place:
     """Puts a checkpoint's weights and optimisers into `networks`.
 
     Raises:
         RunError: If a file is missing or damaged.
     """
-    state = read_state(checkpoint)
+    place = read_state(checkpoint).place
     for part, module in _modules(networks).items():
         module.load_state_dict(read_weights(checkpoint, part))
-    networks.start_phase(state.depth)
+    networks.start_phase(place.depth)
     try:
-        saved = torch.load(
-            checkpoint / OPTIMISERS, map_location=networks.device, weights_only=True
-        )
-    except Exception as error:  # noqa: BLE001 - torch raises many types for a damaged file
+        saved = torch.load(checkpoint / OPTIMISERS, map_location=networks.device, weights_only=True)
+    except Exception as error:  # torch raises many types for a damaged file
         raise RunError(_damaged(checkpoint, OPTIMISERS, error)) from error
     networks.generator_optimiser.load_state_dict(saved["generator"])
     networks.discriminator_optimiser.load_state_dict(saved["discriminator"])
-    return state
+    return place
 
 
 def _damaged(checkpoint: Path, file: str, reason: object) -> str:

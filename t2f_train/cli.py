@@ -13,7 +13,9 @@ INTERRUPTED = 128
 
 @click.command()
 @click.argument("config")
-@click.option("--data", required=True, type=click.Path(path_type=Path), help="Folder of the data set.")
+@click.option(
+    "--data", required=True, type=click.Path(path_type=Path), help="Folder of the data set."
+)
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="The run folder.")
 @click.option(
     "--cache",

@@ -2,6 +2,7 @@
 
 import sys
 from importlib import resources
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,11 +21,7 @@ Share = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
 Weight = Annotated[float, msgspec.Meta(ge=0.0)]
 
 
-class _Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Base of every section: frozen, by name, and unknown names are errors."""
-
-
-class DataSettings(_Settings, kw_only=True):
+class DataSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where faces come from."""
 
     reader: ReaderName
@@ -36,7 +33,7 @@ class DataSettings(_Settings, kw_only=True):
     """Terms of the data, carried into every bundle that is made from it."""
 
 
-class TextSettings(_Settings, kw_only=True):
+class TextSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The tokeniser and the text encoder."""
 
     vocabulary_size: Annotated[int, msgspec.Meta(ge=300)] = 1000
@@ -50,7 +47,7 @@ class TextSettings(_Settings, kw_only=True):
     """Length of the sentence embedding psi."""
 
 
-class ModelSettings(_Settings, kw_only=True):
+class ModelSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Sizes of the generator and the discriminator."""
 
     condition_size: Positive = 128
@@ -73,7 +70,7 @@ class ModelSettings(_Settings, kw_only=True):
         return tuple(max(1, min(self.channel_maximum, self.channel_base // s)) for s in sides)
 
 
-class OptimiserSettings(_Settings, kw_only=True):
+class OptimiserSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Losses and optimiser."""
 
     learning_rate: Annotated[float, msgspec.Meta(gt=0.0)] = 0.001
@@ -91,7 +88,7 @@ class OptimiserSettings(_Settings, kw_only=True):
     """Images over which the averaged weights forget half of what they were."""
 
 
-class OutputSettings(_Settings, kw_only=True):
+class OutputSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a run writes while it trains, counted in images seen."""
 
     log_every: Positive = 1_000
@@ -102,7 +99,7 @@ class OutputSettings(_Settings, kw_only=True):
     """Images between two checkpoints."""
 
 
-class Phase(_Settings, kw_only=True):
+class Phase(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One step of progressive growing: train at one resolution, fading its layers in first."""
 
     resolution: int
@@ -117,10 +114,12 @@ class Phase(_Settings, kw_only=True):
 
     def __post_init__(self) -> None:
         if self.resolution < 4 or self.resolution & (self.resolution - 1):
-            raise ValueError(f"resolution is {self.resolution}; it must be a power of two from 4 on")
+            raise ValueError(
+                f"resolution is {self.resolution}; it must be a power of two from 4 on"
+            )
 
 
-class Config(_Settings, kw_only=True):
+class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything that decides how a run trains, but for the data itself."""
 
     data: DataSettings
@@ -135,7 +134,7 @@ class Config(_Settings, kw_only=True):
     def __post_init__(self) -> None:
         if not self.phases:
             raise ValueError("phases is empty; a run needs one [[phases]] table at least")
-        for before, after in zip(self.phases, self.phases[1:], strict=False):
+        for before, after in pairwise(self.phases):
             if after.resolution != 2 * before.resolution:
                 raise ValueError(
                     f"a phase of {after.resolution} pixels follows one of {before.resolution}; "
@@ -153,7 +152,7 @@ class Config(_Settings, kw_only=True):
         return plain
 
 
-def config_from_dict(plain: Any, *, source: str) -> Config:
+def config_from_dict(plain: object, *, source: str) -> Config:
     """Checks plain data against the configuration's schema.
 
     Args:
@@ -182,7 +181,9 @@ def load_config(name_or_path: str) -> Config:
         ConfigError: If there is neither, or the file is not valid.
     """
     if name_or_path in preset_names():
-        text = (resources.files("t2f_train") / "presets" / f"{name_or_path}.toml").read_text("utf-8")
+        text = (resources.files("t2f_train") / "presets" / f"{name_or_path}.toml").read_text(
+            "utf-8"
+        )
     else:
         try:
             text = Path(name_or_path).read_text("utf-8")

@@ -4,6 +4,8 @@ Sources: ProGAN (arXiv:1710.10196), table 2, for the trunk that mirrors the gene
 (arXiv:1605.05396), section 4.2, for the compressed description that joins the features at 4x4.
 """
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 
@@ -75,7 +77,7 @@ class Discriminator(nn.Module):
         super().__init__()
         self.from_rgb = nn.ModuleList(Convolution(3, count, side=1) for count in channels)
         self.blocks = nn.ModuleList(
-            Block(inputs, outputs) for outputs, inputs in zip(channels, channels[1:], strict=False)
+            Block(inputs, outputs) for outputs, inputs in pairwise(channels)
         )
         self.last = LastBlock(channels[0], sentence_size, compressed_size)
 

@@ -3,6 +3,8 @@
 Source: ProGAN (arXiv:1710.10196), section 2 (growing) and table 2 (layers).
 """
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 
@@ -70,11 +72,9 @@ class Generator(nn.Module):
         self.channels = channels
         self.first = FirstBlock(latent_size, channels[0])
         self.blocks = nn.ModuleList(
-            Block(inputs, outputs) for inputs, outputs in zip(channels, channels[1:], strict=False)
+            Block(inputs, outputs) for inputs, outputs in pairwise(channels)
         )
-        self.to_rgb = nn.ModuleList(
-            Convolution(count, 3, side=1, gain=1.0) for count in channels
-        )
+        self.to_rgb = nn.ModuleList(Convolution(count, 3, side=1, gain=1.0) for count in channels)
 
     def forward(self, latent: Tensor, depth: int, fade: float = 1.0) -> Tensor:
         """Draws one image a latent.

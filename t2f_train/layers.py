@@ -72,9 +72,7 @@ def box_kernel(kernel: Tensor) -> Tensor:
     Source: the identity behind `fused_scale` in ProGAN's published code; exact, up to rounding.
     """
     padded = F.pad(kernel, (1, 1, 1, 1))
-    return (
-        padded[..., 1:, 1:] + padded[..., :-1, 1:] + padded[..., 1:, :-1] + padded[..., :-1, :-1]
-    )
+    return padded[..., 1:, 1:] + padded[..., :-1, 1:] + padded[..., 1:, :-1] + padded[..., :-1, :-1]
 
 
 class EqualisedLayer(nn.Module):

@@ -107,7 +107,7 @@ def gradient_penalty(
     between = torch.lerp(fake.detach(), real.detach(), mix).requires_grad_()
     scores = discriminator(between, sentence.detach(), depth, fade)
     (gradient,) = torch.autograd.grad(scores.sum(), between, create_graph=True)
-    norm = gradient.flatten(1).norm(dim=1)
+    norm = torch.linalg.vector_norm(gradient.flatten(1), dim=1)
     return (norm - 1.0).square().mean()
 
 

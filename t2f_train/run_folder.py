@@ -8,6 +8,7 @@ RUN/
   checkpoints/      the latest states to continue or export from
 """
 
+import hashlib
 import json
 import os
 from dataclasses import dataclass
@@ -112,17 +113,28 @@ class RunFolder:
             return msgspec.json.decode(self.record_path.read_bytes(), type=RunRecord)
         except FileNotFoundError as error:
             raise RunError(
-                f"{self.path} holds no run.json; make a run with: t2f train CONFIG --out {self.path}"
+                f"{self.path} holds no run.json; make a run with: "
+                f"t2f train CONFIG --out {self.path}"
             ) from error
         except msgspec.MsgspecError as error:
             raise RunError(f"{self.record_path} is damaged: {error}") from error
 
-    def read_tokenizer(self) -> bytes:
-        """Reads `tokenizer.model`; raises `RunError` if it is missing."""
+    def read_tokenizer(self, record: RunRecord) -> bytes:
+        """Reads `tokenizer.model`.
+
+        Raises:
+            RunError: If it is missing, or not the one of the run's record.
+        """
         try:
-            return self.tokenizer_path.read_bytes()
+            model = self.tokenizer_path.read_bytes()
         except OSError as error:
             raise RunError(f"{self.tokenizer_path} cannot be read: {error}") from error
+        if hashlib.sha256(model).hexdigest() != record.tokenizer_sha256:
+            raise RunError(
+                f"{self.tokenizer_path} is not the one that the run trained with (its SHA-256 is "
+                f"not that of {self.record_path}); bring back the original file"
+            )
+        return model
 
     def _check_same(self, found: RunRecord, wanted: RunRecord) -> None:
         differing = _first_difference(found.config.to_dict(), wanted.config.to_dict())
@@ -156,10 +168,12 @@ class RunFolder:
             file.write(msgspec.json.encode(line) + b"\n")
 
 
-def _first_difference(old: Any, new: Any, name: str = "") -> tuple[str, Any, Any] | None:
+def _first_difference(
+    old: object, new: object, name: str = ""
+) -> tuple[str, object, object] | None:
     if isinstance(old, dict) and isinstance(new, dict):
         pairs = [(f"{name}.{k}".lstrip("."), old.get(k), new.get(k)) for k in {**old, **new}]
-    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+    elif isinstance(old, tuple) and isinstance(new, tuple) and len(old) == len(new):
         pairs = [(f"{name}[{i}]", *pair) for i, pair in enumerate(zip(old, new, strict=True))]
     else:
         return None if old == new else (name, old, new)

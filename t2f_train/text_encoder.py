@@ -35,6 +35,6 @@ class TextEncoder(nn.Module):
         """
         states, _ = self.lstm(self.embedding(tokens))
         last = (tokens != PADDING_TOKEN).sum(dim=1) - 1
-        # The LSTM reads from left to right, so the state at the last real token has seen no padding.
+        # The LSTM reads from left to right: the state at the last real token has seen no padding.
         index = last[:, None, None].expand(-1, 1, states.shape[2])
         return torch.gather(states, 1, index)[:, 0]

@@ -6,7 +6,7 @@ import platform
 import subprocess
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from t2f_runtime.text import Tokenizer
-from t2f_train.checkpoint import latest_checkpoint, load_checkpoint, save_checkpoint
+from t2f_train.checkpoint import Place, latest_checkpoint, load_checkpoint, save_checkpoint
 from t2f_train.config import Config
 from t2f_train.data.batches import FaceBatches
 from t2f_train.data.captioned_face import CaptionedFace
@@ -44,9 +44,13 @@ class RunningLosses:
         self.sums = {name: self.sums.get(name, 0.0) + loss for name, loss in losses.items()}
         self.steps += 1
 
+    def totals(self) -> dict[str, float]:
+        """The sums as numbers."""
+        return {name: float(total) for name, total in self.sums.items()}
+
     def means(self) -> dict[str, float]:
         """Means over the steps since the last call, which starts anew."""
-        means = {name: float(total) / self.steps for name, total in self.sums.items()}
+        means = {name: total / self.steps for name, total in self.totals().items()}
         self.sums, self.steps = {}, 0
         return means
 
@@ -86,14 +90,10 @@ class TrainingRun:
         descriptions = [text for face in faces for text in face.descriptions]
         model = train_tokenizer(descriptions, config.text.vocabulary_size)
         tokenizer = Tokenizer(model, maximum_tokens=config.text.maximum_tokens)
-        self._batches = FaceBatches(
-            faces, pyramid, tokenizer, seed=config.seed
-        )
+        self._batches = FaceBatches(faces, pyramid, tokenizer, seed=config.seed)
         for phase in config.phases:
             self._batches.check_batch_size(phase.batch_size)
-        self._sheets = SampleSheets(
-            folder.samples, sampled_descriptions(descriptions), tokenizer
-        )
+        self._sheets = SampleSheets(folder.samples, sampled_descriptions(descriptions), tokenizer)
         record = RunRecord(
             config=config,
             data_folder=str(data_folder),
@@ -115,11 +115,13 @@ class TrainingRun:
         if checkpoint is None:
             self._folder.cut_metrics(images_seen=0)
             return 0
-        state = load_checkpoint(checkpoint, self.networks)
-        self._last_losses = state.metrics
-        self._folder.cut_metrics(state.images_seen)
-        self._reporter.note(f"continuing from {checkpoint} ({state.images_seen:,} images)")
-        return state.step
+        place = load_checkpoint(checkpoint, self.networks)
+        self._last_losses = place.metrics
+        sums = {name: torch.tensor(total) for name, total in place.loss_sums.items()}
+        self._losses = RunningLosses(sums, place.loss_steps)
+        self._folder.cut_metrics(place.images_seen)
+        self._reporter.note(f"continuing from {checkpoint} ({place.images_seen:,} images)")
+        return place.step
 
     @property
     def is_finished(self) -> bool:
@@ -148,35 +150,42 @@ class TrainingRun:
             self._losses.add(losses)
             self.step += 1
             after = self.schedule.at(self.step)
-            is_phase_over = after.phase_index != before.phase_index or self.is_finished
-            self._write_outputs(before, after, is_last=is_phase_over or stop.is_set())
             self._reporter.stepped(after, self._last_losses)
-            if is_phase_over or stop.is_set():
+            is_phase_over = after.phase_index != before.phase_index or self.is_finished
+            is_stopping = stop.is_set()  # asked once: what is saved and what returns must agree
+            self._write_outputs(before, after, is_phase_over=is_phase_over, is_saving=is_stopping)
+            if is_phase_over or is_stopping:
                 return
 
-    def _write_outputs(self, before: Moment, after: Moment, *, is_last: bool) -> None:
+    def _write_outputs(
+        self, before: Moment, after: Moment, *, is_phase_over: bool, is_saving: bool
+    ) -> None:
         output = self.config.output
-        is_saving = is_last or _crosses(before, after, output.checkpoint_every)
-        if is_saving or _crosses(before, after, output.log_every):
-            self._log(before, after.images_seen)
-        if is_saving:
-            self._check_weights(after.images_seen)
-            save_checkpoint(
-                self._folder.checkpoints,
-                self.networks,
-                step=self.step,
-                images_seen=after.images_seen,
-                depth=before.depth,
-                metrics=self._last_losses,
-            )
-        if is_last or _crosses(before, after, output.sample_every):
-            self._sheets.write(self.networks.averaged, _seen(before, after.images_seen))
+        seen = after.images_seen
+        if is_phase_over or _crosses(before, after, output.log_every):
+            self._log(before, seen)
+        if is_phase_over or _crosses(before, after, output.sample_every):
+            self._sheets.write(self.networks.averaged, replace(before, images_seen=seen))
+        if is_phase_over or is_saving or _crosses(before, after, output.checkpoint_every):
+            self._save(before.depth, seen)
+
+    def _save(self, depth: int, images_seen: int) -> None:
+        totals = self._losses.totals()
+        self._check_finite(totals, images_seen)
+        self._check_weights(images_seen)
+        place = Place(
+            step=self.step,
+            images_seen=images_seen,
+            depth=depth,
+            metrics=self._last_losses,
+            loss_sums=totals,
+            loss_steps=self._losses.steps,
+        )
+        save_checkpoint(self._folder.checkpoints, self.networks, place)
 
     def _log(self, moment: Moment, images_seen: int) -> None:
         losses = self._losses.means()
-        for name, loss in losses.items():
-            if not math.isfinite(loss):
-                raise DivergedError(self._diverged(f"{name} is {loss}", images_seen))
+        self._check_finite(losses, images_seen)
         self._last_losses = losses
         place = {
             "images_seen": images_seen,
@@ -184,6 +193,11 @@ class TrainingRun:
             "fade": round(moment.fade, 4),
         }
         self._folder.log_metrics({**place, **losses})
+
+    def _check_finite(self, losses: dict[str, float], images_seen: int) -> None:
+        for name, loss in losses.items():
+            if not math.isfinite(loss):
+                raise DivergedError(self._diverged(f"{name} is {loss}", images_seen))
 
     def _check_weights(self, images_seen: int) -> None:
         for module in (self.networks.model, self.networks.discriminator):
@@ -203,17 +217,6 @@ class TrainingRun:
 
 def _crosses(before: Moment, after: Moment, interval: int) -> bool:
     return before.images_seen // interval != after.images_seen // interval
-
-
-def _seen(moment: Moment, images_seen: int) -> Moment:
-    return Moment(
-        step=moment.step + 1,
-        images_seen=images_seen,
-        phase_index=moment.phase_index,
-        phase_step=moment.phase_step + 1,
-        phase=moment.phase,
-        fade=moment.fade,
-    )
 
 
 def sampled_descriptions(descriptions: Sequence[str]) -> list[str]:

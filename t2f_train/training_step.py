@@ -1,5 +1,6 @@
 """One step of training: the discriminator, then the generator, then the averaged weights."""
 
+import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,6 @@ from torch import Tensor
 from t2f_train.conditioning import condition_divergence, join_latent, sample_condition
 from t2f_train.config import Config, OptimiserSettings
 from t2f_train.data.batches import Batch, step_random
-from t2f_train.discriminator import Discriminator
 from t2f_train.layers import downsample, upsample
 from t2f_train.losses import (
     critic_loss,
@@ -77,9 +77,8 @@ class Networks:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
             self.model = FaceModel(config, vocabulary_size).to(device)
-            self.discriminator: Discriminator = new_discriminator(config).to(device)
-        self.averaged = FaceModel(config, vocabulary_size).to(device).requires_grad_(False)
-        self.averaged.load_state_dict(self.model.state_dict())
+            self.discriminator = new_discriminator(config).to(device)
+        self.averaged = copy.deepcopy(self.model).requires_grad_(False)
         self.start_phase(depth=0)
 
     def start_phase(self, depth: int) -> None:
@@ -139,14 +138,20 @@ def train_step(
         discriminator, real=real, fake=fake.detach(), sentence=sentence, depth=depth, fade=fade
     )
     penalty = gradient_penalty(
-        discriminator, real=real, fake=fake, sentence=sentence, mix=noise.mix, depth=depth, fade=fade
+        discriminator,
+        real=real,
+        fake=fake,
+        sentence=sentence,
+        mix=noise.mix,
+        depth=depth,
+        fade=fade,
     )
     critic = critic_loss(scores)
     discriminator_loss = (
         critic + settings.gradient_penalty * penalty + settings.drift * drift(scores)
     )
     networks.discriminator_optimiser.zero_grad()
-    discriminator_loss.backward()
+    torch.autograd.backward(discriminator_loss)
     networks.discriminator_optimiser.step()
 
     adversarial = generator_loss(discriminator(fake, sentence.detach(), depth, fade))
@@ -154,7 +159,7 @@ def train_step(
     generator_total = adversarial + settings.condition_divergence * divergence
     networks.generator_optimiser.zero_grad()
     # Named inputs: the discriminator's weights get no gradient here, which would be thrown away.
-    generator_total.backward(inputs=networks.generator_parameters)
+    torch.autograd.backward(generator_total, inputs=networks.generator_parameters)
     networks.generator_optimiser.step()
     networks.average(len(batch.pixels))
 

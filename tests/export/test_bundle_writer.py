@@ -1,0 +1,164 @@
+import hashlib
+import io
+import json
+import shutil
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+from tiny_training import StopAfter, train_tiny_run
+
+from t2f_export import bundle_writer, parity
+from t2f_export.bundle_writer import export_run
+from t2f_export.errors import ExportError, ParityError
+from t2f_export.parity import REFERENCES
+from t2f_runtime import FaceGenerator
+from t2f_runtime.bundle import Bundle
+from t2f_runtime.cli import main
+from t2f_runtime.text import Tokenizer
+from t2f_runtime.verification import verify
+from t2f_train.checkpoint import WEIGHTS, latest_checkpoint, read_weights
+from t2f_train.errors import RunError
+from t2f_train.model import FaceModel
+from t2f_train.run_folder import RunFolder
+from t2f_train.samples import draw_samples
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory):
+    base = tmp_path_factory.mktemp("export")
+    train_tiny_run(base)
+    return base
+
+
+@pytest.fixture(scope="module")
+def bundle(base):
+    export_run(base / "run", base / "bundle")
+    return base / "bundle"
+
+
+def test_a_bundle_holds_exactly_the_files_of_its_manifest(bundle):
+    manifest = json.loads((bundle / "manifest.json").read_text())
+    names = {path.name for path in bundle.iterdir()}
+    assert names == {*manifest["files"], "manifest.json"}
+    for name, entry in manifest["files"].items():
+        content = (bundle / name).read_bytes()
+        assert entry == {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+
+
+def test_the_manifest_has_provenance_and_parity_in_numbers(base, bundle):
+    manifest = Bundle.open(bundle).manifest
+    provenance = manifest.provenance
+    checkpoint = latest_checkpoint(base / "run" / "checkpoints")
+    weights = (checkpoint / WEIGHTS).read_bytes()
+    assert provenance.checkpoint_sha256 == hashlib.sha256(weights).hexdigest()
+    assert (provenance.images_seen, provenance.data_images) == (40, 8)
+    assert provenance.data_descriptions == 16
+    assert {"torch", "onnx", "onnxruntime", "t2f", "python"} <= set(provenance.versions)
+    (report,) = manifest.parity
+    assert report.faces == len(REFERENCES)
+    assert report.maximum_levels <= report.tolerance_levels == 1
+    assert report.against.startswith("torch 2")
+
+
+def test_the_runtime_draws_what_torch_draws_with_the_averaged_weights(base, bundle):
+    run = RunFolder(base / "run")
+    config = run.read_record().config
+    generator = FaceGenerator.load(bundle)
+    model = FaceModel(config, generator.manifest.text.vocabulary_size).eval()
+    model.load_state_dict(read_weights(latest_checkpoint(run.checkpoints), "averaged"))
+    tokenizer = Tokenizer(run.read_tokenizer(run.read_record()), maximum_tokens=64)
+    text = "somebody with red hair"
+    tokens = np.repeat(tokenizer.tokens(text)[None], 6, axis=0)
+    expected = draw_samples(model, tokens, seeds=[11] * 6, indices=list(range(6)), depth=1)
+    drawn = generator.generate(text, seed=11, count=6)
+    assert np.abs(drawn.astype(int) - expected).max() <= 1
+
+
+def test_the_last_weights_would_draw_other_pictures_than_the_averaged_ones(base, bundle):
+    checkpoint = latest_checkpoint(base / "run" / "checkpoints")
+    averaged, last = (read_weights(checkpoint, part) for part in ("averaged", "model"))
+    assert any(not np.array_equal(averaged[name], last[name]) for name in averaged)
+
+
+def test_the_reference_picture_is_torchs(bundle):
+    with Image.open(io.BytesIO((bundle / "reference.png").read_bytes())) as image:
+        assert image.size == (8 * len(REFERENCES), 8)
+        assert np.asarray(image).std() > 0
+
+
+def test_a_bundle_verifies(bundle):
+    assert verify(bundle).maximum_levels <= 1
+
+
+def test_the_same_run_gives_the_same_bytes(base, bundle):
+    export_run(base / "run", base / "again" / "bundle")
+    for path in bundle.iterdir():
+        assert (base / "again" / "bundle" / path.name).read_bytes() == path.read_bytes(), path.name
+
+
+def test_a_failed_parity_check_leaves_no_bundle_behind(base, tmp_path, monkeypatch):
+    def other_pictures(model, tokenizer, references, depth):
+        pictures = parity.draw_references(model, tokenizer, references, depth)
+        return pictures ^ np.uint8(4)
+
+    monkeypatch.setattr(bundle_writer, "draw_references", other_pictures)
+    with pytest.raises(
+        ParityError, match=r"do not draw what torch draws, so no bundle was written: .*4 levels"
+    ):
+        export_run(base / "run", tmp_path / "bundle")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_leaves_no_bundle_behind(base, tmp_path, monkeypatch):
+    def full(*_arguments):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(bundle_writer, "prove_parity", full)
+    with pytest.raises(ExportError, match=r"bundle cannot be written: .*No space left on device"):
+        export_run(base / "run", tmp_path / "bundle")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_existing_folder_is_never_overwritten(base, tmp_path):
+    (tmp_path / "bundle").mkdir()
+    with pytest.raises(ExportError, match=r"bundle exists already; name a new folder, or remove"):
+        export_run(base / "run", tmp_path / "bundle")
+
+
+def test_a_run_that_does_not_exist_is_refused(tmp_path):
+    with pytest.raises(RunError, match=r"absent holds no run.json; make a run with: t2f train"):
+        export_run(tmp_path / "absent", tmp_path / "bundle")
+
+
+def test_an_unfinished_run_is_refused_with_how_far_it_is(tmp_path):
+    train_tiny_run(tmp_path, reporter=StopAfter(2))
+    with pytest.raises(
+        ExportError, match=r"run is not finished: it has seen 8 of 40 images; finish it with the"
+    ):
+        export_run(tmp_path / "run", tmp_path / "bundle")
+
+
+def test_a_run_without_a_checkpoint_is_refused(tmp_path):
+    train_tiny_run(tmp_path, reporter=StopAfter(1))
+    (checkpoint,) = (tmp_path / "run" / "checkpoints").iterdir()
+    checkpoint.rename(tmp_path / "elsewhere")
+    with pytest.raises(RunError, match=r"run has no checkpoint yet; train it first"):
+        export_run(tmp_path / "run", tmp_path / "bundle")
+
+
+def test_another_tokenizer_than_the_runs_is_refused(tmp_path, base):
+    shutil.copytree(base / "run", tmp_path / "run")
+    with (tmp_path / "run" / "tokenizer.model").open("ab") as file:
+        file.write(b"\0")
+    with pytest.raises(RunError, match=r"tokenizer.model is not the one that the run trained with"):
+        export_run(tmp_path / "run", tmp_path / "bundle")
+
+
+def test_the_command_prints_where_the_bundle_lies_and_how_equal_it_draws(base, tmp_path):
+    result = CliRunner().invoke(main, ["export", str(base / "run"), "-o", str(tmp_path / "bundle")])
+    assert result.exit_code == 0, result.output
+    assert f"bundle   {tmp_path / 'bundle'}" in result.output
+    assert f"parity   {len(REFERENCES)} faces against torch" in result.output
+    assert "of 255 levels apart" in result.output

@@ -1,0 +1,118 @@
+import pytest
+import torch
+
+from t2f_train.discriminator import Discriminator
+from t2f_train.losses import (
+    CriticScores,
+    critic_loss,
+    drift,
+    generator_loss,
+    gradient_penalty,
+    score_batch,
+    somebody_elses,
+)
+
+DEPTH, FADE, BATCH = 1, 0.6, 4
+
+
+def random(*shape, seed):
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(*shape, dtype=torch.float64, generator=generator)
+
+
+@pytest.fixture
+def discriminator():
+    torch.manual_seed(0)
+    return Discriminator((6, 6), sentence_size=5, compressed_size=3).double()
+
+
+@pytest.fixture
+def batch():
+    return {
+        "real": random(BATCH, 3, 8, 8, seed=1),
+        "fake": random(BATCH, 3, 8, 8, seed=2),
+        "sentence": random(BATCH, 5, seed=3),
+        "depth": DEPTH,
+        "fade": FADE,
+    }
+
+
+def test_nobody_keeps_their_own_description():
+    sentence = torch.arange(6.0)[:, None]
+    assert (somebody_elses(sentence) != sentence).all()
+    assert sorted(somebody_elses(sentence)[:, 0].tolist()) == sentence[:, 0].tolist()
+
+
+def test_shared_features_give_the_scores_and_gradients_of_three_separate_passes(
+    discriminator, batch
+):
+    shared = score_batch(discriminator, **batch)
+    real, fake, sentence = batch["real"], batch["fake"], batch["sentence"]
+    separate = CriticScores(
+        real=discriminator(real, sentence, DEPTH, FADE),
+        fake=discriminator(fake, sentence, DEPTH, FADE),
+        mismatched=discriminator(real, somebody_elses(sentence), DEPTH, FADE),
+    )
+    torch.testing.assert_close(shared.mismatched, separate.mismatched)
+    parameters = list(discriminator.active_parameters(DEPTH))
+    gradients = [
+        torch.autograd.grad(critic_loss(scores) + drift(scores), parameters)
+        for scores in (shared, separate)
+    ]
+    torch.testing.assert_close(*gradients, rtol=1e-9, atol=1e-12)
+
+
+def test_the_critic_loss_weighs_both_kinds_of_wrong_pair_by_half():
+    scores = CriticScores(
+        real=torch.tensor([2.0, 4.0]), fake=torch.tensor([1.0, 1.0]), mismatched=torch.tensor([5.0])
+    )
+    assert critic_loss(scores) == 0.5 * (1.0 + 5.0) - 3.0
+    assert drift(scores) == (4.0 + 16.0) / 2
+    assert generator_loss(scores.fake) == -1.0
+
+
+def penalty(discriminator, batch, mix=0.3):
+    mix = torch.full((BATCH, 1, 1, 1), mix, dtype=torch.float64)
+    return gradient_penalty(discriminator, mix=mix, **batch)
+
+
+def test_the_penalty_of_a_critic_with_slope_3_is_4(discriminator, batch):
+    weights = random(3 * 8 * 8, seed=4)
+    weights = 3.0 * weights / weights.norm()
+    discriminator.forward = lambda images, *_: images.flatten(1) @ weights
+    torch.testing.assert_close(penalty(discriminator, batch), torch.tensor(4.0).double())
+
+
+def test_the_penalty_is_taken_between_real_and_drawn_images(discriminator, batch):
+    seen = []
+    discriminator.forward = lambda images, *_: seen.append(images) or images.flatten(1).sum(dim=1)
+    penalty(discriminator, batch, mix=0.25)
+    torch.testing.assert_close(seen[0], 0.25 * batch["real"] + 0.75 * batch["fake"])
+
+
+def test_the_penaltys_second_derivative_is_that_of_finite_differences(discriminator, batch):
+    parameters = [p for p in discriminator.active_parameters(DEPTH) if p.dim() > 1]
+    gradients = torch.autograd.grad(penalty(discriminator, batch), parameters, allow_unused=True)
+    step = 1e-6
+    checked = 0
+    for parameter, gradient in zip(parameters, gradients, strict=True):
+        index = tuple(size // 2 for size in parameter.shape)
+        slopes = []
+        for sign in (1.0, -1.0):
+            with torch.no_grad():
+                parameter[index] += sign * step
+            slopes.append(penalty(discriminator, batch).item())
+            with torch.no_grad():
+                parameter[index] -= sign * step
+        expected = (slopes[0] - slopes[1]) / (2 * step)
+        assert gradient[index].item() == pytest.approx(expected, rel=1e-4, abs=1e-7)
+        checked += abs(expected) > 1e-5
+    assert checked >= 6  # the slope of most weights is far from zero: the test can fail
+
+
+def test_the_penalty_trains_neither_the_text_nor_the_drawn_images(discriminator, batch):
+    batch["fake"].requires_grad_()
+    batch["sentence"].requires_grad_()
+    penalty(discriminator, batch).backward()
+    assert batch["fake"].grad is None
+    assert batch["sentence"].grad is None

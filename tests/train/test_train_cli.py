@@ -1,0 +1,110 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from click.testing import CliRunner
+from tiny_training import tiny_config, write_faces
+
+from t2f_runtime.cli import main
+from t2f_train.config import load_config
+from t2f_train.devices import open_device
+from t2f_train.errors import ConfigError
+
+
+def toml(config) -> str:
+    """The tiny configuration as TOML, by hand: the standard library only reads it."""
+    plain = config.to_dict()
+    lines = [f"seed = {plain['seed']}"]
+    for section in ("data", "text", "model", "optimiser", "output"):
+        lines.append(f"[{section}]")
+        values = {name: value for name, value in plain[section].items() if value is not None}
+        lines += [f"{name} = {json.dumps(value)}" for name, value in values.items()]
+    for phase in plain["phases"]:
+        lines.append("[[phases]]")
+        lines += [f"{name} = {json.dumps(value)}" for name, value in phase.items()]
+    return "\n".join(lines)
+
+
+@pytest.fixture
+def arguments(tmp_path):
+    write_faces(tmp_path / "faces")
+    config = tmp_path / "tiny.toml"
+    config.write_text(toml(tiny_config()), encoding="utf-8")
+    return [
+        "train",
+        str(config),
+        f"--data={tmp_path / 'faces'}",
+        f"--out={tmp_path / 'run'}",
+        f"--cache={tmp_path / 'cache'}",
+    ]
+
+
+def test_the_hand_written_toml_is_the_tiny_configuration(arguments):
+    assert load_config(arguments[1]) == tiny_config()
+
+
+def test_train_says_where_everything_lies(arguments, tmp_path):
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 0, result.output
+    assert f"run      {tmp_path / 'run'}" in result.output
+    assert f"t2f export {tmp_path / 'run'} -o BUNDLE" in result.output
+    assert (tmp_path / "run" / "samples").is_dir()
+
+
+def test_a_misspelt_preset_is_one_line_of_error(arguments):
+    arguments[1] = "celebra"
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 1
+    assert result.output.startswith("Error: celebra cannot be read as a configuration")
+    assert "celeba, demo, face2text" in result.output
+
+
+def test_missing_data_is_one_error_and_nothing_is_written(arguments, tmp_path):
+    arguments[2] = f"--data={tmp_path / 'nowhere'}"
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 1
+    assert "nowhere does not exist" in result.output
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_device_that_is_not_there_is_one_line_of_error(arguments, tmp_path):
+    result = CliRunner().invoke(main, [*arguments, "--device", "cuda:77"])
+    assert result.exit_code == 1
+    assert "Error: device 'cuda:77' cannot be used" in result.output
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_device_that_torch_does_not_know_is_refused():
+    with pytest.raises(ConfigError, match=r"device 'abacus' cannot be used: .*; try --device cpu"):
+        open_device("abacus")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_saves_and_stops_and_the_same_command_goes_on(arguments, tmp_path, number):
+    config = tiny_config(
+        phases=[{"resolution": 4, "images": 4_000_000, "batch_size": 4}],
+        output={"log_every": 4, "sample_every": 1_000_000, "checkpoint_every": 1_000_000},
+    )
+    (tmp_path / "tiny.toml").write_text(toml(config), encoding="utf-8")
+    program = "from t2f_runtime.cli import main; main()"
+    command = [sys.executable, "-c", program, *arguments]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    ) as process:
+        deadline = time.monotonic() + 120
+        while not (tmp_path / "run" / "metrics.jsonl").exists():
+            assert process.poll() is None, process.stderr.read()
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        process.send_signal(number)
+        output, errors = process.communicate(timeout=120)
+    assert process.returncode == 128 + number, errors
+    assert "saved and stopped; the same command continues the run" in output
+    (checkpoint,) = (tmp_path / "run" / "checkpoints").iterdir()
+    assert json.loads((checkpoint / "state.json").read_text())["place"]["step"] > 0

@@ -1,0 +1,235 @@
+import json
+import math
+
+import numpy as np
+import pytest
+import safetensors.torch
+import torch
+from PIL import Image
+from tiny_training import SilentReporter, StopAfter, tiny_config, train_tiny_run, write_faces
+
+from t2f_train import training_loop
+from t2f_train.checkpoint import OPTIMISERS, WEIGHTS, latest_checkpoint
+from t2f_train.config import config_from_dict
+from t2f_train.errors import DataError, DivergedError, RunError
+from t2f_train.training_loop import RunningLosses, sampled_descriptions, train_step
+
+TOTAL_STEPS = 10
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    base = tmp_path_factory.mktemp("finished")
+    reporter = SilentReporter()
+    run = train_tiny_run(base, reporter=reporter)
+    return base, run, reporter
+
+
+def lines(run_folder):
+    return [json.loads(line) for line in (run_folder / "metrics.jsonl").read_text().splitlines()]
+
+
+def test_a_run_takes_all_steps_of_all_phases(finished):
+    _, run, reporter = finished
+    assert run.is_finished
+    assert run.step == TOTAL_STEPS
+    seen = [moment.images_seen for moment in reporter.moments]
+    assert seen == sorted(seen)
+    assert seen[-1] == 40
+    assert {moment.phase.resolution for moment in reporter.moments} == {4, 8}
+
+
+def test_the_log_has_a_line_of_finite_losses_at_each_interval(finished):
+    base, _, _ = finished
+    logged = lines(base / "run")
+    assert [line["images_seen"] for line in logged] == [8, 16, 24, 32, 40]
+    assert [line["resolution"] for line in logged] == [4, 4, 8, 8, 8]
+    for line in logged:
+        assert all(math.isfinite(value) for value in line.values())
+        assert {"discriminator_loss", "generator_loss", "wasserstein", "matching"} <= set(line)
+
+
+def test_sample_sheets_are_drawn_at_their_interval_and_at_the_end_of_each_phase(finished):
+    base, _, _ = finished
+    names = sorted(path.name for path in (base / "run" / "samples").iterdir())
+    assert names == [
+        "000000016-images-0004-pixels.png",
+        "000000032-images-0008-pixels.png",
+        "000000040-images-0008-pixels.png",
+    ]
+    with Image.open(base / "run" / "samples" / names[-1]) as sheet:
+        assert np.asarray(sheet).std() > 0
+
+
+def test_the_record_tells_what_the_run_is(finished):
+    base, run, _ = finished
+    record = json.loads((base / "run" / "run.json").read_text())
+    assert config_from_dict(record["config"], source="run.json") == run.config
+    assert (record["data_images"], record["data_descriptions"]) == (8, 16)
+    assert record["versions"]["torch"] == torch.__version__
+
+
+@pytest.mark.parametrize("stop_after", [1, 4, 6, 9])
+def test_an_interrupted_and_resumed_run_equals_the_unbroken_one_bit_for_bit(
+    finished, tmp_path, stop_after
+):
+    unbroken = finished[0] / "run"
+    interrupted = train_tiny_run(tmp_path, reporter=StopAfter(stop_after))
+    assert interrupted.step == stop_after
+    assert not interrupted.is_finished
+    reporter = SilentReporter()
+    resumed = train_tiny_run(tmp_path, reporter=reporter)
+    assert resumed.is_finished
+    assert "continuing from" in reporter.notes[0]
+    checkpoints = [latest_checkpoint(f / "checkpoints") for f in (unbroken, tmp_path / "run")]
+    weights = [safetensors.torch.load_file(folder / WEIGHTS) for folder in checkpoints]
+    assert weights[0].keys() == weights[1].keys()
+    for name, tensor in weights[0].items():
+        assert torch.equal(tensor, weights[1][name]), name
+    optimisers = [torch.load(folder / OPTIMISERS, weights_only=True) for folder in checkpoints]
+    torch.testing.assert_close(*optimisers, rtol=0, atol=0)
+    assert lines(unbroken) == lines(tmp_path / "run")
+    sheets = [sorted((f / "samples").iterdir()) for f in (unbroken, tmp_path / "run")]
+    assert [path.name for path in sheets[0]] == [path.name for path in sheets[1]]
+    for expected, sheet in zip(*sheets, strict=True):
+        assert sheet.read_bytes() == expected.read_bytes()
+
+
+def test_a_killed_run_goes_on_from_its_last_checkpoint_without_repeating_the_log(
+    finished, tmp_path, monkeypatch
+):
+    class Killed(BaseException):
+        pass
+
+    taken = []
+
+    def die_in_the_seventh(*arguments):
+        taken.append(1)
+        if len(taken) == 7:
+            raise Killed
+        return train_step(*arguments)
+
+    monkeypatch.setattr(training_loop, "train_step", die_in_the_seventh)
+    with pytest.raises(Killed):
+        train_tiny_run(tmp_path)
+    with (tmp_path / "run" / "metrics.jsonl").open("a") as log:
+        log.write('{"images_seen": 24, "half')
+    monkeypatch.undo()
+    train_tiny_run(tmp_path)
+    assert lines(tmp_path / "run") == lines(finished[0] / "run")
+
+
+def test_a_finished_run_stays_as_it_is(finished):
+    base, _, _ = finished
+    before = {path: path.stat().st_mtime_ns for path in (base / "run").rglob("*.png")}
+    assert train_tiny_run(base).is_finished
+    assert {path: path.stat().st_mtime_ns for path in (base / "run").rglob("*.png")} == before
+
+
+def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_good_checkpoint(tmp_path, monkeypatch):
+    taken = []
+
+    def poisoned(*arguments):
+        taken.append(1)
+        losses = train_step(*arguments)
+        return {**losses, "wasserstein": torch.tensor(float("nan"))} if len(taken) > 5 else losses
+
+    monkeypatch.setattr(training_loop, "train_step", poisoned)
+    with pytest.raises(
+        DivergedError,
+        match=r"stopped after 24 images: wasserstein is nan; the last good checkpoint is "
+        r".*step-00000004; lower optimiser.learning_rate",
+    ):
+        train_tiny_run(tmp_path)
+    assert latest_checkpoint(tmp_path / "run" / "checkpoints").name == "step-00000004"
+
+
+def test_weights_that_are_not_finite_are_never_saved(tmp_path, monkeypatch):
+    taken = []
+
+    def poisoned(networks, *arguments):
+        taken.append(1)
+        losses = train_step(networks, *arguments)
+        if len(taken) == 4:
+            with torch.no_grad():
+                networks.model.generator.first.dense.weight[0, 0] = float("inf")
+        return losses
+
+    monkeypatch.setattr(training_loop, "train_step", poisoned)
+    with pytest.raises(
+        DivergedError, match=r"weight generator.first.dense.weight has values .*no checkpoint yet"
+    ):
+        train_tiny_run(tmp_path)
+    assert latest_checkpoint(tmp_path / "run" / "checkpoints") is None
+
+
+def test_another_configuration_is_refused_by_the_name_of_the_setting(finished):
+    base, _, _ = finished
+    other = tiny_config(optimiser={"learning_rate": 0.5})
+    with pytest.raises(
+        RunError,
+        match=r"run was started with optimiser.learning_rate = 0.001, the configuration now says "
+        r"0.5; continue with the old one or name a new folder with --out",
+    ):
+        train_tiny_run(base, config=other)
+
+
+def test_a_longer_schedule_is_refused_by_name(finished):
+    base, run, _ = finished
+    phases = [*run.config.to_dict()["phases"], {"resolution": 16, "images": 8, "batch_size": 2}]
+    with pytest.raises(RunError, match=r"was started with phases = .* name a new folder"):
+        train_tiny_run(base, config=tiny_config(phases=phases))
+
+
+def test_other_data_is_refused(finished, tmp_path):
+    train_tiny_run(tmp_path, reporter=StopAfter(1))
+    (tmp_path / "faces" / "00.txt").write_text("another description\n")
+    with pytest.raises(RunError, match=r"was trained on other data \(8 images and 16 descript"):
+        train_tiny_run(tmp_path)
+
+
+def test_a_folder_with_something_else_in_it_is_left_alone(tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "thesis.txt").write_text("years of work")
+    with pytest.raises(RunError, match=r"run is not empty and holds no run.json; name a new fold"):
+        train_tiny_run(tmp_path)
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["thesis.txt"]
+
+
+def test_a_damaged_record_is_named(finished, tmp_path):
+    train_tiny_run(tmp_path, reporter=StopAfter(1))
+    (tmp_path / "run" / "run.json").write_text('{"config": 3}')
+    with pytest.raises(RunError, match=r"run.json is damaged: .*\$.config"):
+        train_tiny_run(tmp_path)
+
+
+def test_too_few_images_are_refused_before_anything_is_written(tmp_path):
+    write_faces(tmp_path / "faces", count=3)
+    with pytest.raises(DataError, match=r"a batch of 4 needs 4 different images, .* has 3"):
+        train_tiny_run(tmp_path)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_broken_image_is_named_before_anything_is_written(tmp_path):
+    write_faces(tmp_path / "faces")
+    (tmp_path / "faces" / "03.png").write_bytes(b"not a picture")
+    with pytest.raises(DataError, match=r"03\.png"):
+        train_tiny_run(tmp_path)
+    assert not (tmp_path / "run").exists()
+
+
+def test_running_losses_are_means_and_start_anew():
+    losses = RunningLosses()
+    losses.add({"loss": torch.tensor(1.0)})
+    losses.add({"loss": torch.tensor(2.0)})
+    assert losses.means() == {"loss": 1.5}
+    losses.add({"loss": torch.tensor(7.0)})
+    assert losses.means() == {"loss": 7.0}
+
+
+def test_sampled_descriptions_are_different_ones_from_all_over_the_data():
+    texts = ["a", "a", "b", *[f"text {number}" for number in range(60)]]
+    sampled = sampled_descriptions(texts)
+    assert len(sampled) == len(set(sampled)) == 6
+    assert sampled[0] == "a"
+    assert int(sampled[-1].split()[1]) >= 45

@@ -1,0 +1,173 @@
+import copy
+
+import pytest
+import torch
+from tiny_training import tiny_config
+
+from t2f_train.data.batches import Batch
+from t2f_train.layers import downsample, upsample
+from t2f_train.losses import critic_loss, drift, gradient_penalty, score_batch
+from t2f_train.model import to_pixels, to_signed
+from t2f_train.schedule import Schedule
+from t2f_train.training_step import (
+    Networks,
+    draw_step_noise,
+    fade_reals,
+    train_step,
+)
+
+CPU = torch.device("cpu")
+FADING_STEP = 4
+
+
+@pytest.fixture
+def config():
+    return tiny_config()
+
+
+@pytest.fixture
+def moment(config):
+    return Schedule(config.phases).at(FADING_STEP)
+
+
+@pytest.fixture
+def networks(config, moment):
+    networks = Networks(config, 40, CPU)
+    networks.start_phase(moment.depth)
+    return networks
+
+
+@pytest.fixture
+def batch():
+    random = torch.Generator().manual_seed(0)
+    pixels = torch.randint(0, 256, (4, 8, 8, 3), dtype=torch.uint8, generator=random)
+    tokens = torch.randint(2, 40, (4, 5), generator=random)
+    tokens[1, 3:] = 0
+    return Batch(pixels, tokens)
+
+
+def changed(before, after):
+    return {
+        name
+        for (name, old), new in zip(before.named_parameters(), after.parameters(), strict=True)
+        if not torch.equal(old, new)
+    }
+
+
+def step(networks, batch, moment, config):
+    noise = draw_step_noise(config, moment, CPU)
+    return train_step(networks, batch, noise, moment, config.optimiser)
+
+
+def test_one_step_moves_every_active_parameter_of_both_networks(networks, batch, moment, config):
+    model, discriminator = copy.deepcopy((networks.model, networks.discriminator))
+    step(networks, batch, moment, config)
+    moved = changed(model, networks.model)
+    assert moved == {name for name, _ in model.named_parameters()}
+    moved = changed(discriminator, networks.discriminator)
+    assert moved == {name for name, _ in discriminator.named_parameters()}
+
+
+def test_layers_of_higher_resolutions_do_not_move(networks, batch, config):
+    start = Schedule(config.phases).at(0)
+    networks.start_phase(start.depth)
+    model, discriminator = copy.deepcopy((networks.model, networks.discriminator))
+    small = Batch(batch.pixels[:, ::2, ::2], batch.tokens)
+    step(networks, small, start, config)
+    names = changed(model, networks.model) | changed(discriminator, networks.discriminator)
+    assert not any(name.startswith(("generator.blocks", "blocks")) for name in names)
+
+
+def test_the_generators_step_leaves_no_gradient_in_the_discriminator(
+    networks, batch, moment, config
+):
+    seen = []
+    original = networks.generator_optimiser.step
+
+    def spy():
+        seen.extend(parameter.grad.clone() for parameter in networks.discriminator_parameters)
+        original()
+
+    before = []
+    original_discriminator = networks.discriminator_optimiser.step
+
+    def spy_discriminator():
+        before.extend(parameter.grad.clone() for parameter in networks.discriminator_parameters)
+        original_discriminator()
+
+    networks.generator_optimiser.step = spy
+    networks.discriminator_optimiser.step = spy_discriminator
+    step(networks, batch, moment, config)
+    assert seen
+    torch.testing.assert_close(seen, before, rtol=0, atol=0)
+
+
+def test_the_reported_loss_is_the_formula_of_wgan_gp_with_drift(networks, batch, moment, config):
+    noise = draw_step_noise(config, moment, CPU)
+    start = copy.deepcopy(networks)
+    losses = train_step(networks, batch, noise, moment, config.optimiser)
+    model = start.model
+    real = fade_reals(to_signed(batch.pixels), moment.fade)
+    fake = model(batch.tokens, noise.epsilon, noise.noise, moment.depth, moment.fade).detach()
+    pair = {
+        "real": real,
+        "fake": fake,
+        "sentence": model.text_encoder(batch.tokens),
+        "depth": moment.depth,
+        "fade": moment.fade,
+    }
+    scores = score_batch(start.discriminator, **pair)
+    penalty = gradient_penalty(start.discriminator, mix=noise.mix, **pair)
+    expected = critic_loss(scores) + 10.0 * penalty + 0.001 * drift(scores)
+    torch.testing.assert_close(losses["discriminator_loss"], expected.detach())
+
+
+def test_the_averaged_weights_forget_half_over_the_half_life(networks, config):
+    half_life = config.optimiser.ema_half_life
+    with torch.no_grad():
+        for parameter in networks.averaged.parameters():
+            parameter.fill_(1.0)
+        for parameter in networks.model.parameters():
+            parameter.fill_(3.0)
+    for _ in range(10):
+        networks.average(half_life // 10)
+    for parameter in networks.averaged.parameters():
+        torch.testing.assert_close(parameter, torch.full_like(parameter, 2.0))
+
+
+def test_averaging_starts_from_the_initial_weights(networks):
+    for averaged, current in zip(
+        networks.averaged.parameters(), networks.model.parameters(), strict=True
+    ):
+        assert torch.equal(averaged, current)
+        assert not averaged.requires_grad
+
+
+def test_equal_seeds_start_from_equal_weights_and_leave_torchs_random_state_alone(config):
+    state = torch.get_rng_state()
+    one, other = Networks(config, 40, CPU), Networks(config, 40, CPU)
+    assert not changed(one.model, other.model)
+    assert not changed(one.discriminator, other.discriminator)
+    assert torch.equal(torch.get_rng_state(), state)
+    different = Networks(tiny_config(seed=4), 40, CPU)
+    assert changed(one.model, different.model)
+
+
+def test_real_images_fade_as_drawn_ones_do():
+    images = torch.randn(2, 3, 8, 8)
+    assert torch.equal(fade_reals(images, 1.0), images)
+    torch.testing.assert_close(fade_reals(images, 0.0), upsample(downsample(images)))
+
+
+def test_every_level_survives_the_way_through_the_networks_range():
+    levels = torch.arange(256, dtype=torch.uint8).repeat(3).reshape(3, 16, 16)
+    pixels = levels.permute(1, 2, 0)[None]
+    signed = to_signed(pixels)
+    assert signed.min() == -1.0
+    assert signed.max() == 1.0
+    assert torch.equal(to_pixels(signed), pixels)
+
+
+def test_pixels_outside_the_range_are_clamped():
+    images = torch.tensor([-9.0, -1.01, 1.01, 9.0]).reshape(1, 1, 2, 2).expand(1, 3, 2, 2)
+    assert to_pixels(images)[0, :, :, 0].flatten().tolist() == [0, 0, 255, 255]
