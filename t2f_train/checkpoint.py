@@ -38,8 +38,8 @@ class Place(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """The last losses that were logged, by name."""
     loss_sums: dict[str, float]
     """Sums of losses since then, by name."""
-    loss_steps: int
-    """Steps that those sums are over."""
+    loss_counts: dict[str, int]
+    """Steps that each of those sums is over."""
 
 
 class CheckpointState(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -4,7 +4,7 @@ import sys
 from importlib import resources
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -17,6 +17,9 @@ else:
     import tomli as tomllib
 
 Positive = Annotated[int, msgspec.Meta(gt=0)]
+LossName = Literal["wgan-gp", "logistic-r1"]
+"""Losses that can be trained with."""
+
 Share = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
 Weight = Annotated[float, msgspec.Meta(ge=0.0)]
 
@@ -77,8 +80,15 @@ class OptimiserSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     """Adam's step for both networks (ProGAN, appendix A.1)."""
     adam_betas: tuple[Share, Share] = (0.0, 0.99)
     """Adam's decay of the first and second moment (ProGAN, appendix A.1)."""
-    gradient_penalty: Weight = 10.0
-    """Weight of the gradient penalty (WGAN-GP, arXiv:1704.00028, section 4)."""
+    loss: LossName = "wgan-gp"
+    """What both networks minimise; see `t2f_train.losses`."""
+    penalty: Weight = 10.0
+    """Weight of the loss's penalty: for `wgan-gp` lambda (arXiv:1704.00028, section 4), for
+    `logistic-r1` gamma / 2 at 32x32 pixels, growing with the number of pixels
+    (StyleGAN2's code, arXiv:1912.04958, scales gamma alike)."""
+    penalty_interval: Positive = 1
+    """Steps from one penalty to the next. Above 1 it is lazy regularisation: the penalty weighs
+    that much more, and the discriminator's Adam is slowed to match (StyleGAN2, appendix B)."""
     drift: Weight = 0.001
     """Weight of the drift term (ProGAN, appendix A.1)."""
     condition_divergence: Weight = 0.02

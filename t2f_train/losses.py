@@ -1,14 +1,18 @@
-"""Matching-aware WGAN-GP: what the discriminator and the generator minimise.
+"""Matching-aware losses: what the discriminator and the generator minimise.
 
-Sources: WGAN-GP (arXiv:1704.00028), ProGAN (arXiv:1710.10196) for the drift term, and Reed et al.
-(arXiv:1605.05396) for the mismatched pair.
+`wgan-gp` is the article's: WGAN-GP (arXiv:1704.00028) with ProGAN's drift term (arXiv:1710.10196).
+`logistic-r1` is the non-saturating loss (Goodfellow et al., arXiv:1406.2661) with the penalty R1
+(Mescheder et al., arXiv:1801.04406), which learns from far fewer images. Both weigh the mismatched
+pair as Reed et al. do (arXiv:1605.05396).
 """
 
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
+from t2f_train.config import LossName
 from t2f_train.discriminator import Discriminator
 
 
@@ -62,14 +66,38 @@ def score_batch(
     )
 
 
-def critic_loss(scores: CriticScores) -> Tensor:
-    """The matching-aware Wasserstein loss: wrong pairs down, right pairs up; a scalar.
+def critic_loss(name: LossName, scores: CriticScores) -> Tensor:
+    """The discriminator's matching-aware loss without its penalty: right pairs up, wrong down.
 
-    Source: WGAN-GP, equation 3, first two terms, with the two kinds of wrong pair weighing half
-    each, as in Reed et al., algorithm 1, line 10.
+    Source: for `wgan-gp`, WGAN-GP, equation 3, first two terms; for `logistic-r1`, Goodfellow et
+    al., equation 1, on logits. The two kinds of wrong pair weigh half each, as in Reed et al.,
+    algorithm 1, line 10.
+
+    Returns:
+        A scalar.
     """
-    wrong = 0.5 * (scores.fake.mean() + scores.mismatched.mean())
-    return wrong - scores.real.mean()
+    match name:
+        case "wgan-gp":
+            wrong = 0.5 * (scores.fake.mean() + scores.mismatched.mean())
+            return wrong - scores.real.mean()
+        case "logistic-r1":
+            wrong = 0.5 * (F.softplus(scores.fake).mean() + F.softplus(scores.mismatched).mean())
+            return wrong + F.softplus(-scores.real).mean()
+
+
+def generator_loss(name: LossName, scores: Tensor) -> Tensor:
+    """The generator's loss over drawn images' scores `(batch,)`, with their descriptions.
+
+    Source: as for `critic_loss`; the logistic one in its non-saturating form (section 3).
+
+    Returns:
+        A scalar.
+    """
+    match name:
+        case "wgan-gp":
+            return -scores.mean()
+        case "logistic-r1":
+            return F.softplus(-scores).mean()
 
 
 def drift(scores: CriticScores) -> Tensor:
@@ -107,10 +135,29 @@ def gradient_penalty(
     between = torch.lerp(fake.detach(), real.detach(), mix).requires_grad_()
     scores = discriminator(between, sentence.detach(), depth, fade)
     (gradient,) = torch.autograd.grad(scores.sum(), between, create_graph=True)
-    norm = torch.linalg.vector_norm(gradient.flatten(1), dim=1)
+    norm: Tensor = torch.linalg.vector_norm(gradient.flatten(1), dim=1)
     return (norm - 1.0).square().mean()
 
 
-def generator_loss(scores: Tensor) -> Tensor:
-    """The generator's Wasserstein loss over drawn images' scores `(batch,)`; a scalar."""
-    return -scores.mean()
+def real_gradient_penalty(
+    discriminator: Discriminator, *, real: Tensor, sentence: Tensor, depth: int, fade: float
+) -> Tensor:
+    """R1: the mean squared norm of the gradient at real images.
+
+    Source: Mescheder et al. (arXiv:1801.04406), equation 9, without gamma / 2.
+
+    Args:
+        discriminator: The discriminator.
+        real: Shape `(batch, 3, side, side)`.
+        sentence: Shape `(batch, sentence)`; not trained, as in `gradient_penalty`.
+        depth: Depth of the images.
+        fade: Weight of the newest layers, 0 to 1.
+
+    Returns:
+        A scalar, 0 or more, without its weight.
+    """
+    images = real.detach().requires_grad_()
+    scores = discriminator(images, sentence.detach(), depth, fade)
+    (gradient,) = torch.autograd.grad(scores.sum(), images, create_graph=True)
+    squares: Tensor = gradient.square().flatten(1).sum(dim=1)
+    return squares.mean()

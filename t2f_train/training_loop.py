@@ -37,12 +37,13 @@ class RunningLosses:
     """Sums of losses since the last line of the log; one value that is not finite spoils them."""
 
     sums: dict[str, Tensor] = field(default_factory=dict)
-    steps: int = 0
+    counts: dict[str, int] = field(default_factory=dict)
 
     def add(self, losses: dict[str, Tensor]) -> None:
-        """Adds one step's losses, without waiting for the device."""
-        self.sums = {name: self.sums.get(name, 0.0) + loss for name, loss in losses.items()}
-        self.steps += 1
+        """Adds one step's losses, without waiting for the device; not every step has all."""
+        for name, loss in losses.items():
+            self.sums[name] = self.sums.get(name, 0.0) + loss
+            self.counts[name] = self.counts.get(name, 0) + 1
 
     def totals(self) -> dict[str, float]:
         """The sums as numbers."""
@@ -50,8 +51,8 @@ class RunningLosses:
 
     def means(self) -> dict[str, float]:
         """Means over the steps since the last call, which starts anew."""
-        means = {name: total / self.steps for name, total in self.totals().items()}
-        self.sums, self.steps = {}, 0
+        means = {name: total / self.counts[name] for name, total in self.totals().items()}
+        self.sums, self.counts = {}, {}
         return means
 
 
@@ -118,7 +119,7 @@ class TrainingRun:
         place = load_checkpoint(checkpoint, self.networks)
         self._last_losses = place.metrics
         sums = {name: torch.tensor(total) for name, total in place.loss_sums.items()}
-        self._losses = RunningLosses(sums, place.loss_steps)
+        self._losses = RunningLosses(sums, dict(place.loss_counts))
         self._folder.cut_metrics(place.images_seen)
         self._reporter.note(f"continuing from {checkpoint} ({place.images_seen:,} images)")
         return place.step
@@ -179,7 +180,7 @@ class TrainingRun:
             depth=depth,
             metrics=self._last_losses,
             loss_sums=totals,
-            loss_steps=self._losses.steps,
+            loss_counts=dict(self._losses.counts),
         )
         save_checkpoint(self._folder.checkpoints, self.networks, place)
 

@@ -10,16 +10,21 @@ from torch import Tensor
 from t2f_train.conditioning import condition_divergence, join_latent, sample_condition
 from t2f_train.config import Config, OptimiserSettings
 from t2f_train.data.batches import Batch, step_random
+from t2f_train.discriminator import Discriminator
 from t2f_train.layers import downsample, upsample
 from t2f_train.losses import (
     critic_loss,
     drift,
     generator_loss,
     gradient_penalty,
+    real_gradient_penalty,
     score_batch,
 )
 from t2f_train.model import FaceModel, new_discriminator, to_signed
 from t2f_train.schedule import Moment
+
+R1_PIXELS = 32 * 32
+"""Image size for which the weight of R1 is stated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,13 +103,20 @@ class Networks:
             *self.discriminator.active_parameters(depth),
         ]
 
-        def adam(parameters: list[torch.nn.Parameter]) -> torch.optim.Adam:
+        def adam(parameters: list[torch.nn.Parameter], slowing: float) -> torch.optim.Adam:
+            first, second = settings.adam_betas
             return torch.optim.Adam(
-                parameters, lr=settings.learning_rate, betas=settings.adam_betas, foreach=True
+                parameters,
+                lr=settings.learning_rate * slowing,
+                betas=(first**slowing, second**slowing),
+                foreach=True,
             )
 
-        self.generator_optimiser = adam(self.generator_parameters)
-        self.discriminator_optimiser = adam(self.discriminator_parameters)
+        interval = settings.penalty_interval
+        # StyleGAN2 (arXiv:1912.04958), appendix B: one step with the penalty counts for two.
+        slowing = interval / (interval + 1) if interval > 1 else 1.0
+        self.generator_optimiser = adam(self.generator_parameters, slowing=1.0)
+        self.discriminator_optimiser = adam(self.discriminator_parameters, slowing)
 
     def average(self, images: int) -> None:
         """Moves the averaged weights towards the current ones, after a step of `images`."""
@@ -112,6 +124,38 @@ class Networks:
         pairs = zip(self.averaged.parameters(), self.model.parameters(), strict=True)
         for averaged, current in pairs:
             averaged.lerp_(current.detach(), 1.0 - remembered)
+
+
+def weighted_penalty(
+    discriminator: Discriminator,
+    settings: OptimiserSettings,
+    *,
+    real: Tensor,
+    fake: Tensor,
+    sentence: Tensor,
+    mix: Tensor,
+    depth: int,
+    fade: float,
+) -> Tensor:
+    """The penalty of the configured loss, times its weight; a scalar. Arguments as in `losses`."""
+    match settings.loss:
+        case "wgan-gp":
+            penalty = gradient_penalty(
+                discriminator,
+                real=real,
+                fake=fake,
+                sentence=sentence,
+                mix=mix,
+                depth=depth,
+                fade=fade,
+            )
+            return settings.penalty * penalty
+        case "logistic-r1":
+            pixels = real.shape[2] * real.shape[3]
+            penalty = real_gradient_penalty(
+                discriminator, real=real, sentence=sentence, depth=depth, fade=fade
+            )
+            return settings.penalty * pixels / R1_PIXELS * penalty
 
 
 def train_step(
@@ -137,24 +181,30 @@ def train_step(
     scores = score_batch(
         discriminator, real=real, fake=fake.detach(), sentence=sentence, depth=depth, fade=fade
     )
-    penalty = gradient_penalty(
-        discriminator,
-        real=real,
-        fake=fake,
-        sentence=sentence,
-        mix=noise.mix,
-        depth=depth,
-        fade=fade,
-    )
-    critic = critic_loss(scores)
-    discriminator_loss = (
-        critic + settings.gradient_penalty * penalty + settings.drift * drift(scores)
-    )
+    discriminator_loss = critic_loss(settings.loss, scores) + settings.drift * drift(scores)
+    losses = {
+        "wasserstein": scores.real.mean() - scores.fake.mean(),
+        "matching": scores.real.mean() - scores.mismatched.mean(),
+    }
+    if moment.step % settings.penalty_interval == 0:
+        penalty = weighted_penalty(
+            discriminator,
+            settings,
+            real=real,
+            fake=fake,
+            sentence=sentence,
+            mix=noise.mix,
+            depth=depth,
+            fade=fade,
+        )
+        discriminator_loss = discriminator_loss + settings.penalty_interval * penalty
+        losses["penalty"] = penalty
     networks.discriminator_optimiser.zero_grad()
     torch.autograd.backward(discriminator_loss)
     networks.discriminator_optimiser.step()
 
-    adversarial = generator_loss(discriminator(fake, sentence.detach(), depth, fade))
+    fake_scores = discriminator(fake, sentence.detach(), depth, fade)
+    adversarial = generator_loss(settings.loss, fake_scores)
     divergence = condition_divergence(mean, log_variance)
     generator_total = adversarial + settings.condition_divergence * divergence
     networks.generator_optimiser.zero_grad()
@@ -163,12 +213,7 @@ def train_step(
     networks.generator_optimiser.step()
     networks.average(len(batch.pixels))
 
-    losses = {
-        "discriminator_loss": discriminator_loss,
-        "generator_loss": generator_total,
-        "wasserstein": scores.real.mean() - scores.fake.mean(),
-        "matching": scores.real.mean() - scores.mismatched.mean(),
-        "gradient_penalty": penalty,
-        "condition_divergence": divergence,
-    }
+    losses["discriminator_loss"] = discriminator_loss
+    losses["generator_loss"] = generator_total
+    losses["condition_divergence"] = divergence
     return {name: loss.detach() for name, loss in losses.items()}

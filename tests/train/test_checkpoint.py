@@ -35,7 +35,7 @@ def save(folder, networks, step=7):
         depth=0,
         metrics={"loss": 0.5},
         loss_sums={"loss": 1.5},
-        loss_steps=2,
+        loss_counts={"loss": 2},
     )
     return save_checkpoint(folder, networks, place)
 
@@ -45,7 +45,7 @@ def test_a_checkpoint_brings_back_weights_and_place(tmp_path, networks):
     other = Networks(tiny_config(seed=9), 40, CPU)
     place = load_checkpoint(checkpoint, other)
     assert (place.step, place.images_seen, place.metrics) == (7, 28, {"loss": 0.5})
-    assert (place.loss_sums, place.loss_steps) == ({"loss": 1.5}, 2)
+    assert (place.loss_sums, place.loss_counts) == ({"loss": 1.5}, {"loss": 2})
     for part in ("model", "averaged", "discriminator"):
         expected = getattr(networks, part).state_dict()
         for name, tensor in getattr(other, part).state_dict().items():

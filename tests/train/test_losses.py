@@ -8,6 +8,7 @@ from t2f_train.losses import (
     drift,
     generator_loss,
     gradient_penalty,
+    real_gradient_penalty,
     score_batch,
     somebody_elses,
 )
@@ -56,7 +57,7 @@ def test_shared_features_give_the_scores_and_gradients_of_three_separate_passes(
     torch.testing.assert_close(shared.mismatched, separate.mismatched)
     parameters = list(discriminator.active_parameters(DEPTH))
     gradients = [
-        torch.autograd.grad(critic_loss(scores) + drift(scores), parameters)
+        torch.autograd.grad(critic_loss("wgan-gp", scores) + drift(scores), parameters)
         for scores in (shared, separate)
     ]
     torch.testing.assert_close(*gradients, rtol=1e-9, atol=1e-12)
@@ -66,9 +67,31 @@ def test_the_critic_loss_weighs_both_kinds_of_wrong_pair_by_half():
     scores = CriticScores(
         real=torch.tensor([2.0, 4.0]), fake=torch.tensor([1.0, 1.0]), mismatched=torch.tensor([5.0])
     )
-    assert critic_loss(scores) == 0.5 * (1.0 + 5.0) - 3.0
+    assert critic_loss("wgan-gp", scores) == 0.5 * (1.0 + 5.0) - 3.0
     assert drift(scores) == (4.0 + 16.0) / 2
-    assert generator_loss(scores.fake) == -1.0
+    assert generator_loss("wgan-gp", scores.fake) == -1.0
+
+
+def test_the_logistic_loss_is_the_cross_entropy_of_right_and_wrong_pairs():
+    scores = CriticScores(*(random(5, seed=seed) for seed in (1, 2, 3)))
+    entropy = torch.nn.functional.binary_cross_entropy_with_logits
+    right, wrong = torch.ones(5).double(), torch.zeros(5).double()
+    expected = entropy(scores.real, right) + 0.5 * (
+        entropy(scores.fake, wrong) + entropy(scores.mismatched, wrong)
+    )
+    torch.testing.assert_close(critic_loss("logistic-r1", scores), expected)
+    expected = entropy(scores.fake, right)
+    torch.testing.assert_close(generator_loss("logistic-r1", scores.fake), expected)
+
+
+def test_r1_of_a_critic_with_slope_3_is_9(discriminator, batch):
+    weights = random(3 * 8 * 8, seed=4)
+    weights = 3.0 * weights / weights.norm()
+    discriminator.forward = lambda images, *_: images.flatten(1) @ weights
+    penalty = real_gradient_penalty(
+        discriminator, real=batch["real"], sentence=batch["sentence"], depth=DEPTH, fade=FADE
+    )
+    torch.testing.assert_close(penalty, torch.tensor(9.0).double())
 
 
 def penalty(discriminator, batch, mix=0.3):

@@ -220,9 +220,9 @@ def test_a_broken_image_is_named_before_anything_is_written(tmp_path):
 
 def test_running_losses_are_means_and_start_anew():
     losses = RunningLosses()
-    losses.add({"loss": torch.tensor(1.0)})
+    losses.add({"loss": torch.tensor(1.0), "penalty": torch.tensor(5.0)})
     losses.add({"loss": torch.tensor(2.0)})
-    assert losses.means() == {"loss": 1.5}
+    assert losses.means() == {"loss": 1.5, "penalty": 5.0}
     losses.add({"loss": torch.tensor(7.0)})
     assert losses.means() == {"loss": 7.0}
 

@@ -6,7 +6,13 @@ from tiny_training import tiny_config
 
 from t2f_train.data.batches import Batch
 from t2f_train.layers import downsample, upsample
-from t2f_train.losses import critic_loss, drift, gradient_penalty, score_batch
+from t2f_train.losses import (
+    critic_loss,
+    drift,
+    gradient_penalty,
+    real_gradient_penalty,
+    score_batch,
+)
 from t2f_train.model import to_pixels, to_signed
 from t2f_train.schedule import Schedule
 from t2f_train.training_step import (
@@ -118,8 +124,38 @@ def test_the_reported_loss_is_the_formula_of_wgan_gp_with_drift(networks, batch,
     }
     scores = score_batch(start.discriminator, **pair)
     penalty = gradient_penalty(start.discriminator, mix=noise.mix, **pair)
-    expected = critic_loss(scores) + 10.0 * penalty + 0.001 * drift(scores)
+    expected = critic_loss("wgan-gp", scores) + 10.0 * penalty + 0.001 * drift(scores)
     torch.testing.assert_close(losses["discriminator_loss"], expected.detach())
+
+
+def test_a_lazy_penalty_comes_at_its_interval_and_weighs_that_much_more(batch):
+    config = tiny_config(optimiser={"loss": "logistic-r1", "penalty": 0.5, "penalty_interval": 4})
+    schedule = Schedule(config.phases)
+    networks = Networks(config, 40, CPU)
+    networks.start_phase(1)
+    start = copy.deepcopy(networks)
+    losses = step(networks, batch, schedule.at(4), config)
+    real = fade_reals(to_signed(batch.pixels), schedule.at(4).fade)
+    sentence = start.model.text_encoder(batch.tokens)
+    penalty = real_gradient_penalty(
+        start.discriminator, real=real, sentence=sentence, depth=1, fade=schedule.at(4).fade
+    )
+    weighted = (0.5 * 8 * 8 / 1024) * penalty
+    torch.testing.assert_close(losses["penalty"], weighted.detach())
+    assert losses["discriminator_loss"] > 4 * losses["penalty"]
+    assert "penalty" not in step(networks, batch, schedule.at(5), config)
+
+
+def test_lazy_regularisation_slows_the_discriminators_adam_alone():
+    config = tiny_config(
+        optimiser={"learning_rate": 0.01, "adam_betas": [0.5, 0.99], "penalty_interval": 3}
+    )
+    networks = Networks(config, 40, CPU)
+    (generator,) = networks.generator_optimiser.param_groups
+    (discriminator,) = networks.discriminator_optimiser.param_groups
+    assert (generator["lr"], generator["betas"]) == (0.01, (0.5, 0.99))
+    assert discriminator["lr"] == pytest.approx(0.0075)
+    assert discriminator["betas"] == pytest.approx((0.5**0.75, 0.99**0.75))
 
 
 def test_the_averaged_weights_forget_half_over_the_half_life(networks, config):
