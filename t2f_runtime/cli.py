@@ -15,7 +15,7 @@ COMMANDS_GROUP = "t2f.commands"
 
 
 class CommandGroup(click.Group):
-    """Finds commands of other packages, and turns T2F's own errors into one line."""
+    """Finds commands of other packages, and shows T2F's own errors without a traceback."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Names of all commands; imports none of them."""
@@ -36,12 +36,13 @@ class CommandGroup(click.Group):
         return command
 
     def invoke(self, ctx: click.Context) -> object:
-        """Runs a command; errors that T2F raises on purpose become one line and exit code 1."""
+        """Runs a command; errors that T2F raises on purpose show no traceback and exit with 1."""
         try:
             return self._invoke(ctx)
         except T2FError as error:
-            message = " ".join(str(error).split())
-            raise click.ClickException(commands.printable(message)) from error
+            # Errors of whole data sets list their files, one a line.
+            lines = [commands.printable(line.rstrip()) for line in str(error).splitlines()]
+            raise click.ClickException("\n".join(lines)) from error
 
     def _invoke(self, ctx: click.Context) -> object:
         try:

@@ -71,6 +71,18 @@ def test_missing_data_is_one_error_and_nothing_is_written(arguments, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+def test_all_that_is_wrong_with_the_data_is_listed_one_file_a_line(arguments, tmp_path):
+    (tmp_path / "faces" / "01.txt").unlink()
+    (tmp_path / "faces" / "03.txt").write_text(" \n")
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 1
+    lines = result.output.splitlines()
+    assert lines[0].startswith("Error: ")
+    assert any("01.png has no 01.txt beside it" in line for line in lines[1:])
+    assert any("03.txt" in line for line in lines[1:])
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_device_that_is_not_there_is_one_line_of_error(arguments, tmp_path):
     result = CliRunner().invoke(main, [*arguments, "--device", "cuda:77"])
     assert result.exit_code == 1
