@@ -4,8 +4,9 @@ Two attributes never become words: Attractive is an opinion, Blurry is about the
 """
 
 from collections.abc import Iterator, Set
-from dataclasses import dataclass
 from functools import lru_cache
+
+from t2f_train.data.description_grammar import Trait
 
 ATTRIBUTES = (
     "5_o_Clock_Shadow",
@@ -50,29 +51,6 @@ ATTRIBUTES = (
     "Young",
 )
 """CelebA's attributes, in its order."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trait:
-    """One thing to say about a face, worded for each place of a sentence where it can stand.
-
-    Every trait has a wording in `has`, `wears` or `being`; `{his}` stands for "his" or "her".
-    """
-
-    weight: float
-    """How readily people mention it, compared with other traits."""
-    share: float = 1.0
-    """Share of descriptions in which it may be mentioned at all."""
-    before: tuple[str, ...] = ()
-    """Adjectives that come before the age: "bald" young man."""
-    after: tuple[str, ...] = ()
-    """Adjectives that come after the age: young "grey-haired" man."""
-    has: tuple[str, ...] = ()
-    """What stands after "has" and "with"."""
-    wears: tuple[str, ...] = ()
-    """What stands after "wears", "wearing" and "with"."""
-    being: tuple[str, ...] = ()
-    """What stands after "is"."""
 
 
 # Attributes that are worded without a look at any other.
