@@ -48,12 +48,16 @@ def main() -> None:
         seconds["first face"].append(elapsed)
         seconds["python and numpy alone"].append(timed(BASELINE, arguments.bundle)[0])
     side, memory, *heavy = output.split()
-    print(f"{platform.machine()}, Python {platform.python_version()}, numpy {version('numpy')}, "
-          f"onnxruntime {version('onnxruntime')}, {side}x{side} pixels, "
-          f"{arguments.repeats} repeats")
+    print(
+        f"{platform.machine()}, Python {platform.python_version()}, numpy {version('numpy')}, "
+        f"onnxruntime {version('onnxruntime')}, {side}x{side} pixels, "
+        f"{arguments.repeats} repeats"
+    )
     for name, values in seconds.items():
-        print(f"{name:24} median {statistics.median(values) * 1000:5.0f} ms, "
-              f"{min(values) * 1000:.0f} to {max(values) * 1000:.0f}")
+        print(
+            f"{name:24} median {statistics.median(values) * 1000:5.0f} ms, "
+            f"{min(values) * 1000:.0f} to {max(values) * 1000:.0f}"
+        )
     print(f"{'peak memory':24} {memory} MiB")
     print(f"{'imports torch or onnx':24} {', '.join(heavy) or 'neither'}")
 

@@ -2,8 +2,6 @@
 
 import hashlib
 import io
-import shutil
-import tempfile
 from importlib.metadata import version
 from pathlib import Path
 
@@ -18,6 +16,7 @@ from t2f_runtime import __version__, manifest
 from t2f_runtime.manifest import FileEntry, Graphs, Manifest, Provenance
 from t2f_runtime.text import Tokenizer
 from t2f_runtime.verification import join_pictures
+from t2f_train.atomic_files import new_folder
 from t2f_train.checkpoint import CheckpointState, latest_checkpoint, read_state, read_weights
 from t2f_train.errors import RunError
 from t2f_train.model import FaceModel
@@ -57,23 +56,15 @@ def export_run(run: Path, out: Path) -> Manifest:
     files = _bundle_files(model, tokenizer_model, tokenizer, state.place.depth)
     unproven = _manifest(record, state, model, tokenizer, files, name=out.name, run_name=run.name)
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
-    except OSError as error:
-        raise ExportError(f"{out.parent} cannot be written: {error}") from error
-    try:
-        for name, content in files.items():
-            (partial / name).write_bytes(content)
-        manifest_path = partial / manifest.MANIFEST
-        manifest_path.write_bytes(manifest.encode_manifest(unproven))
-        proven = msgspec.structs.replace(unproven, parity=(prove_parity(partial),))
-        manifest_path.write_bytes(manifest.encode_manifest(proven))
-        partial.chmod(0o755)  # mkdtemp's folders are for their owner only
-        partial.rename(out)
+        with new_folder(out) as unfinished:
+            for name, content in files.items():
+                (unfinished / name).write_bytes(content)
+            manifest_path = unfinished / manifest.MANIFEST
+            manifest_path.write_bytes(manifest.encode_manifest(unproven))
+            proven = msgspec.structs.replace(unproven, parity=(prove_parity(unfinished),))
+            manifest_path.write_bytes(manifest.encode_manifest(proven))
     except OSError as error:
         raise ExportError(f"{out} cannot be written: {error}") from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
     return proven
 
 

@@ -12,8 +12,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from t2f_train.config import LossName
+from t2f_train.config import LossName, OptimiserSettings
 from t2f_train.discriminator import Discriminator
+
+R1_PIXELS = 32 * 32
+"""Number of pixels for which the weight of R1 is stated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,33 +39,35 @@ def somebody_elses(sentence: Tensor) -> Tensor:
     return sentence.roll(1, dims=0)
 
 
-def score_batch(
-    discriminator: Discriminator,
-    *,
-    real: Tensor,
-    fake: Tensor,
-    sentence: Tensor,
-    depth: int,
-    fade: float,
-) -> CriticScores:
+@dataclass(frozen=True, slots=True)
+class CriticBatch:
+    """What one step shows the discriminator."""
+
+    real: Tensor
+    """Real images, different ones: shape `(batch, 3, side, side)`, -1 to 1."""
+    fake: Tensor
+    """Images drawn from the same descriptions, without a gradient: as `real`."""
+    sentence: Tensor
+    """Sentence embeddings of the descriptions: shape `(batch, sentence)`."""
+    mix: Tensor
+    """Shares of real images between real and drawn: shape `(batch, 1, 1, 1)`, 0 to 1."""
+    depth: int
+    """Depth of the images: 0 for 4x4 pixels and so on."""
+    fade: float
+    """Weight of the newest layers, 0 to 1."""
+
+
+def score_batch(discriminator: Discriminator, batch: CriticBatch) -> CriticScores:
     """Scores a batch for the discriminator's loss.
 
     The mismatched pair reuses the real images' features, since the description enters only at the
     last block: exactly the scores of a third pass, at the cost of one head.
-
-    Args:
-        discriminator: The discriminator.
-        real: Shape `(batch, 3, side, side)`, different images.
-        fake: Shape `(batch, 3, side, side)`.
-        sentence: Shape `(batch, sentence)`, of the real images' descriptions.
-        depth: Depth of the images.
-        fade: Weight of the newest layers, 0 to 1.
     """
-    features = discriminator.features(real, depth, fade)
+    features = discriminator.features(batch.real, batch.depth, batch.fade)
     return CriticScores(
-        real=discriminator.score(features, sentence),
-        fake=discriminator(fake, sentence, depth, fade),
-        mismatched=discriminator.score(features, somebody_elses(sentence)),
+        real=discriminator.score(features, batch.sentence),
+        fake=discriminator(batch.fake, batch.sentence, batch.depth, batch.fade),
+        mismatched=discriminator.score(features, somebody_elses(batch.sentence)),
     )
 
 
@@ -105,59 +110,52 @@ def drift(scores: CriticScores) -> Tensor:
     return scores.real.square().mean()
 
 
-def gradient_penalty(
-    discriminator: Discriminator,
-    *,
-    real: Tensor,
-    fake: Tensor,
-    sentence: Tensor,
-    mix: Tensor,
-    depth: int,
-    fade: float,
-) -> Tensor:
+def gradient_penalty(discriminator: Discriminator, batch: CriticBatch) -> Tensor:
     """Mean squared distance of the gradient's norm from 1, between real and drawn images.
 
     Source: WGAN-GP, equation 3, third term, and algorithm 1.
 
-    Args:
-        discriminator: The discriminator.
-        real: Shape `(batch, 3, side, side)`.
-        fake: Shape `(batch, 3, side, side)`.
-        sentence: Shape `(batch, sentence)`. The penalty bounds the slope over images, so it does
-            not train the text encoder (and cuDNN's LSTM has no second derivative).
-        mix: Shape `(batch, 1, 1, 1)`, uniform in 0 to 1: the share of the real image.
-        depth: Depth of the images.
-        fade: Weight of the newest layers, 0 to 1.
+    The penalty bounds the slope over images, so it does not train the text encoder (and cuDNN's
+    LSTM has no second derivative).
 
     Returns:
         A scalar, 0 or more, without its weight.
     """
-    between = torch.lerp(fake.detach(), real.detach(), mix).requires_grad_()
-    scores = discriminator(between, sentence.detach(), depth, fade)
-    (gradient,) = torch.autograd.grad(scores.sum(), between, create_graph=True)
+    between = torch.lerp(batch.fake.detach(), batch.real.detach(), batch.mix)
+    gradient = _image_gradient(discriminator, between, batch)
     norm: Tensor = torch.linalg.vector_norm(gradient.flatten(1), dim=1)
     return (norm - 1.0).square().mean()
 
 
-def real_gradient_penalty(
-    discriminator: Discriminator, *, real: Tensor, sentence: Tensor, depth: int, fade: float
-) -> Tensor:
+def real_gradient_penalty(discriminator: Discriminator, batch: CriticBatch) -> Tensor:
     """R1: the mean squared norm of the gradient at real images.
 
-    Source: Mescheder et al. (arXiv:1801.04406), equation 9, without gamma / 2.
-
-    Args:
-        discriminator: The discriminator.
-        real: Shape `(batch, 3, side, side)`.
-        sentence: Shape `(batch, sentence)`; not trained, as in `gradient_penalty`.
-        depth: Depth of the images.
-        fade: Weight of the newest layers, 0 to 1.
+    Source: Mescheder et al. (arXiv:1801.04406), equation 9, without gamma / 2. It does not train
+    the text encoder either.
 
     Returns:
         A scalar, 0 or more, without its weight.
     """
-    images = real.detach().requires_grad_()
-    scores = discriminator(images, sentence.detach(), depth, fade)
-    (gradient,) = torch.autograd.grad(scores.sum(), images, create_graph=True)
+    gradient = _image_gradient(discriminator, batch.real.detach(), batch)
     squares: Tensor = gradient.square().flatten(1).sum(dim=1)
     return squares.mean()
+
+
+def _image_gradient(discriminator: Discriminator, images: Tensor, batch: CriticBatch) -> Tensor:
+    images = images.requires_grad_()
+    scores = discriminator(images, batch.sentence.detach(), batch.depth, batch.fade)
+    (gradient,) = torch.autograd.grad(scores.sum(), images, create_graph=True)
+    return gradient
+
+
+def weighted_penalty(
+    discriminator: Discriminator, batch: CriticBatch, settings: OptimiserSettings
+) -> Tensor:
+    """The penalty that goes with the configured loss, times its weight; a scalar."""
+    match settings.loss:
+        case "wgan-gp":
+            return settings.penalty * gradient_penalty(discriminator, batch)
+        case "logistic-r1":
+            pixels = batch.real.shape[2] * batch.real.shape[3]
+            weight = settings.penalty * pixels / R1_PIXELS
+            return weight * real_gradient_penalty(discriminator, batch)

@@ -10,13 +10,13 @@ RUN/
 
 import hashlib
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from t2f_train.atomic_files import write_atomically
 from t2f_train.config import Config
 from t2f_train.errors import RunError
 
@@ -40,16 +40,6 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """Commit of T2F's own source, where it runs from a checkout."""
     versions: dict[str, str]
     """Versions of Python, T2F, torch, numpy and sentencepiece."""
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Writes a file so that it holds either what it held before or all of `content`."""
-    partial = path.with_name(f".{path.name}.partial")
-    with partial.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
 
 
 @dataclass(frozen=True, slots=True)

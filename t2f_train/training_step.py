@@ -10,21 +10,17 @@ from torch import Tensor
 from t2f_train.conditioning import condition_divergence, join_latent, sample_condition
 from t2f_train.config import Config, OptimiserSettings
 from t2f_train.data.batches import Batch, step_random
-from t2f_train.discriminator import Discriminator
 from t2f_train.layers import downsample, upsample
 from t2f_train.losses import (
+    CriticBatch,
     critic_loss,
     drift,
     generator_loss,
-    gradient_penalty,
-    real_gradient_penalty,
     score_batch,
+    weighted_penalty,
 )
 from t2f_train.model import FaceModel, new_discriminator, to_signed
 from t2f_train.schedule import Moment
-
-R1_PIXELS = 32 * 32
-"""Image size for which the weight of R1 is stated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,38 +122,6 @@ class Networks:
             averaged.lerp_(current.detach(), 1.0 - remembered)
 
 
-def weighted_penalty(
-    discriminator: Discriminator,
-    settings: OptimiserSettings,
-    *,
-    real: Tensor,
-    fake: Tensor,
-    sentence: Tensor,
-    mix: Tensor,
-    depth: int,
-    fade: float,
-) -> Tensor:
-    """The penalty of the configured loss, times its weight; a scalar. Arguments as in `losses`."""
-    match settings.loss:
-        case "wgan-gp":
-            penalty = gradient_penalty(
-                discriminator,
-                real=real,
-                fake=fake,
-                sentence=sentence,
-                mix=mix,
-                depth=depth,
-                fade=fade,
-            )
-            return settings.penalty * penalty
-        case "logistic-r1":
-            pixels = real.shape[2] * real.shape[3]
-            penalty = real_gradient_penalty(
-                discriminator, real=real, sentence=sentence, depth=depth, fade=fade
-            )
-            return settings.penalty * pixels / R1_PIXELS * penalty
-
-
 def train_step(
     networks: Networks, batch: Batch, noise: StepNoise, moment: Moment, settings: OptimiserSettings
 ) -> dict[str, Tensor]:
@@ -178,25 +142,17 @@ def train_step(
     latent = join_latent(sample_condition(mean, log_variance, noise.epsilon), noise.noise)
     fake = model.generator(latent, depth, fade)
 
-    scores = score_batch(
-        discriminator, real=real, fake=fake.detach(), sentence=sentence, depth=depth, fade=fade
+    shown = CriticBatch(
+        real=real, fake=fake.detach(), sentence=sentence, mix=noise.mix, depth=depth, fade=fade
     )
+    scores = score_batch(discriminator, shown)
     discriminator_loss = critic_loss(settings.loss, scores) + settings.drift * drift(scores)
     losses = {
         "wasserstein": scores.real.mean() - scores.fake.mean(),
         "matching": scores.real.mean() - scores.mismatched.mean(),
     }
     if moment.step % settings.penalty_interval == 0:
-        penalty = weighted_penalty(
-            discriminator,
-            settings,
-            real=real,
-            fake=fake,
-            sentence=sentence,
-            mix=noise.mix,
-            depth=depth,
-            fade=fade,
-        )
+        penalty = weighted_penalty(discriminator, shown, settings)
         discriminator_loss = discriminator_loss + settings.penalty_interval * penalty
         losses["penalty"] = penalty
     networks.discriminator_optimiser.zero_grad()

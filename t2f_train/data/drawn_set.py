@@ -3,8 +3,6 @@
 import dataclasses
 import json
 import multiprocessing
-import shutil
-import tempfile
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
@@ -14,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from t2f_train.atomic_files import new_folder
 from t2f_train.data.drawn_attributes import FaceAttributes, sample_attributes
 from t2f_train.data.drawn_descriptions import describe
 from t2f_train.data.drawn_faces import draw_face
@@ -95,18 +94,10 @@ def write_drawn_faces(
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise DataError(f"{folder} is not an empty folder; name a new one for the drawn faces")
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+        with new_folder(folder) as unfinished:
+            _write_faces(unfinished, count, size, seed, progress)
     except OSError as error:
         raise DataError(f"{folder} cannot be written: {error}") from error
-    try:
-        _write_faces(unfinished, count, size, seed, progress)
-        unfinished.chmod(0o755)  # mkdtemp's folders are for their owner only
-        unfinished.replace(folder)
-    except OSError as error:
-        raise DataError(f"{folder} cannot be written: {error}") from error
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def _write_faces(

@@ -3,6 +3,7 @@ import torch
 
 from t2f_train.discriminator import Discriminator
 from t2f_train.losses import (
+    CriticBatch,
     CriticScores,
     critic_loss,
     drift,
@@ -29,13 +30,14 @@ def discriminator():
 
 @pytest.fixture
 def batch():
-    return {
-        "real": random(BATCH, 3, 8, 8, seed=1),
-        "fake": random(BATCH, 3, 8, 8, seed=2),
-        "sentence": random(BATCH, 5, seed=3),
-        "depth": DEPTH,
-        "fade": FADE,
-    }
+    return CriticBatch(
+        real=random(BATCH, 3, 8, 8, seed=1),
+        fake=random(BATCH, 3, 8, 8, seed=2),
+        sentence=random(BATCH, 5, seed=3),
+        mix=torch.full((BATCH, 1, 1, 1), 0.25, dtype=torch.float64),
+        depth=DEPTH,
+        fade=FADE,
+    )
 
 
 def test_nobody_keeps_their_own_description():
@@ -47,8 +49,8 @@ def test_nobody_keeps_their_own_description():
 def test_shared_features_give_the_scores_and_gradients_of_three_separate_passes(
     discriminator, batch
 ):
-    shared = score_batch(discriminator, **batch)
-    real, fake, sentence = batch["real"], batch["fake"], batch["sentence"]
+    shared = score_batch(discriminator, batch)
+    real, fake, sentence = batch.real, batch.fake, batch.sentence
     separate = CriticScores(
         real=discriminator(real, sentence, DEPTH, FADE),
         fake=discriminator(fake, sentence, DEPTH, FADE),
@@ -88,34 +90,29 @@ def test_r1_of_a_critic_with_slope_3_is_9(discriminator, batch):
     weights = random(3 * 8 * 8, seed=4)
     weights = 3.0 * weights / weights.norm()
     discriminator.forward = lambda images, *_: images.flatten(1) @ weights
-    penalty = real_gradient_penalty(
-        discriminator, real=batch["real"], sentence=batch["sentence"], depth=DEPTH, fade=FADE
-    )
+    penalty = real_gradient_penalty(discriminator, batch)
     torch.testing.assert_close(penalty, torch.tensor(9.0).double())
-
-
-def penalty(discriminator, batch, mix=0.3):
-    mix = torch.full((BATCH, 1, 1, 1), mix, dtype=torch.float64)
-    return gradient_penalty(discriminator, mix=mix, **batch)
 
 
 def test_the_penalty_of_a_critic_with_slope_3_is_4(discriminator, batch):
     weights = random(3 * 8 * 8, seed=4)
     weights = 3.0 * weights / weights.norm()
     discriminator.forward = lambda images, *_: images.flatten(1) @ weights
-    torch.testing.assert_close(penalty(discriminator, batch), torch.tensor(4.0).double())
+    torch.testing.assert_close(gradient_penalty(discriminator, batch), torch.tensor(4.0).double())
 
 
 def test_the_penalty_is_taken_between_real_and_drawn_images(discriminator, batch):
     seen = []
     discriminator.forward = lambda images, *_: seen.append(images) or images.flatten(1).sum(dim=1)
-    penalty(discriminator, batch, mix=0.25)
-    torch.testing.assert_close(seen[0], 0.25 * batch["real"] + 0.75 * batch["fake"])
+    gradient_penalty(discriminator, batch)
+    torch.testing.assert_close(seen[0], 0.25 * batch.real + 0.75 * batch.fake)
 
 
 def test_the_penaltys_second_derivative_is_that_of_finite_differences(discriminator, batch):
     parameters = [p for p in discriminator.active_parameters(DEPTH) if p.dim() > 1]
-    gradients = torch.autograd.grad(penalty(discriminator, batch), parameters, allow_unused=True)
+    gradients = torch.autograd.grad(
+        gradient_penalty(discriminator, batch), parameters, allow_unused=True
+    )
     step = 1e-6
     checked = 0
     for parameter, gradient in zip(parameters, gradients, strict=True):
@@ -124,7 +121,7 @@ def test_the_penaltys_second_derivative_is_that_of_finite_differences(discrimina
         for sign in (1.0, -1.0):
             with torch.no_grad():
                 parameter[index] += sign * step
-            slopes.append(penalty(discriminator, batch).item())
+            slopes.append(gradient_penalty(discriminator, batch).item())
             with torch.no_grad():
                 parameter[index] -= sign * step
         expected = (slopes[0] - slopes[1]) / (2 * step)
@@ -134,8 +131,8 @@ def test_the_penaltys_second_derivative_is_that_of_finite_differences(discrimina
 
 
 def test_the_penalty_trains_neither_the_text_nor_the_drawn_images(discriminator, batch):
-    batch["fake"].requires_grad_()
-    batch["sentence"].requires_grad_()
-    penalty(discriminator, batch).backward()
-    assert batch["fake"].grad is None
-    assert batch["sentence"].grad is None
+    batch.fake.requires_grad_()
+    batch.sentence.requires_grad_()
+    gradient_penalty(discriminator, batch).backward()
+    assert batch.fake.grad is None
+    assert batch.sentence.grad is None

@@ -7,6 +7,7 @@ from tiny_training import tiny_config
 from t2f_train.data.batches import Batch
 from t2f_train.layers import downsample, upsample
 from t2f_train.losses import (
+    CriticBatch,
     critic_loss,
     drift,
     gradient_penalty,
@@ -115,15 +116,10 @@ def test_the_reported_loss_is_the_formula_of_wgan_gp_with_drift(networks, batch,
     model = start.model
     real = fade_reals(to_signed(batch.pixels), moment.fade)
     fake = model(batch.tokens, noise.epsilon, noise.noise, moment.depth, moment.fade).detach()
-    pair = {
-        "real": real,
-        "fake": fake,
-        "sentence": model.text_encoder(batch.tokens),
-        "depth": moment.depth,
-        "fade": moment.fade,
-    }
-    scores = score_batch(start.discriminator, **pair)
-    penalty = gradient_penalty(start.discriminator, mix=noise.mix, **pair)
+    sentence = model.text_encoder(batch.tokens)
+    shown = CriticBatch(real, fake, sentence, noise.mix, moment.depth, moment.fade)
+    scores = score_batch(start.discriminator, shown)
+    penalty = gradient_penalty(start.discriminator, shown)
     expected = critic_loss("wgan-gp", scores) + 10.0 * penalty + 0.001 * drift(scores)
     torch.testing.assert_close(losses["discriminator_loss"], expected.detach())
 
@@ -137,9 +133,8 @@ def test_a_lazy_penalty_comes_at_its_interval_and_weighs_that_much_more(batch):
     losses = step(networks, batch, schedule.at(4), config)
     real = fade_reals(to_signed(batch.pixels), schedule.at(4).fade)
     sentence = start.model.text_encoder(batch.tokens)
-    penalty = real_gradient_penalty(
-        start.discriminator, real=real, sentence=sentence, depth=1, fade=schedule.at(4).fade
-    )
+    shown = CriticBatch(real, real, sentence, real[:, :1, :1, :1], 1, schedule.at(4).fade)
+    penalty = real_gradient_penalty(start.discriminator, shown)
     weighted = (0.5 * 8 * 8 / 1024) * penalty
     torch.testing.assert_close(losses["penalty"], weighted.detach())
     assert losses["discriminator_loss"] > 4 * losses["penalty"]
