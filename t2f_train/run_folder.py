@@ -9,16 +9,27 @@ RUN/
 """
 
 import hashlib
-import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from filelock import FileLock, Timeout
 
 from t2f_train.atomic_files import write_atomically
 from t2f_train.config import Config
 from t2f_train.errors import RunError
+
+LOCK = ".lock"
+"""Held by the process that trains the run."""
+
+
+class _LogPlace(msgspec.Struct):
+    """The one field of the log that is read again."""
+
+    images_seen: int
 
 
 class RunRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -73,25 +84,48 @@ class RunFolder:
         """Folder of the checkpoints."""
         return self.path / "checkpoints"
 
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keeps every other process from training this run.
+
+        Raises:
+            RunError: If another process trains it now, or the folder holds something else.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        if not self.record_path.exists() and any(p.name != LOCK for p in self.path.iterdir()):
+            raise RunError(
+                f"{self.path} is not empty and holds no run.json; name a new folder with --out"
+            )
+        lock = FileLock(self.path / LOCK, blocking=False)
+        try:
+            lock.acquire()
+        except Timeout as error:
+            raise RunError(
+                f"another process trains {self.path} now; stop it first, or name a new folder "
+                f"with --out"
+            ) from error
+        try:
+            yield
+        finally:
+            lock.release()
+
     def start_or_continue(self, record: RunRecord, tokenizer: bytes) -> None:
         """Writes the record of a new run, or checks that an existing one is the same run.
 
         Raises:
-            RunError: If the folder holds something else, or a run with another configuration or
-                data set; the message names the first thing that differs.
+            RunError: If it has another configuration or data set; the message names the first
+                thing that differs.
         """
         if self.record_path.exists():
             self._check_same(self.read_record(), record)
-            return
-        if self.path.exists() and any(self.path.iterdir()):
-            raise RunError(
-                f"{self.path} is not empty and holds no run.json; name a new folder with --out"
-            )
-        self.samples.mkdir(parents=True, exist_ok=True)
+        else:
+            content = msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n"
+            write_atomically(self.record_path, content)
+        # After the record: a run that was killed in between is completed here.
+        self.samples.mkdir(exist_ok=True)
         self.checkpoints.mkdir(exist_ok=True)
-        write_atomically(self.tokenizer_path, tokenizer)
-        content = msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n"
-        write_atomically(self.record_path, content)
+        if not self.tokenizer_path.exists():
+            write_atomically(self.tokenizer_path, tokenizer)
 
     def read_record(self) -> RunRecord:
         """Reads `run.json`.
@@ -140,15 +174,30 @@ class RunFolder:
                 f"{found.data_descriptions} descriptions from {found.data_folder}); give the same "
                 f"--data or name a new folder with --out"
             )
+        if found.tokenizer_sha256 != wanted.tokenizer_sha256:
+            raise RunError(
+                f"{self.path} was started with another tokenizer than its descriptions give now "
+                f"(sentencepiece {found.versions.get('sentencepiece')} then, "
+                f"{wanted.versions.get('sentencepiece')} now); install that version to continue"
+            )
 
     def cut_metrics(self, images_seen: int) -> None:
         """Drops the log's lines from after a checkpoint, which will be trained and logged again."""
         if not self.metrics_path.exists():
             return
         kept = bytearray()
-        for line in self.metrics_path.read_bytes().splitlines(keepends=True):
+        lines = self.metrics_path.read_bytes().splitlines(keepends=True)
+        for number, line in enumerate(lines, start=1):
             # A killed process may leave half a line at the end.
-            if line.endswith(b"\n") and json.loads(line)["images_seen"] <= images_seen:
+            if not line.endswith(b"\n"):
+                break
+            try:
+                seen = msgspec.json.decode(line, type=_LogPlace).images_seen
+            except msgspec.MsgspecError as error:
+                raise RunError(
+                    f"{self.metrics_path} is damaged in line {number}: {error}; remove that line"
+                ) from error
+            if seen <= images_seen:
                 kept += line
         write_atomically(self.metrics_path, bytes(kept))
 

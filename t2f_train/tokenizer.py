@@ -1,13 +1,14 @@
 """Trains the tokeniser of a run on the run's own descriptions."""
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import sentencepiece
 from numpy.typing import NDArray
 
 from t2f_runtime.text import Tokenizer
+from t2f_train.errors import ConfigError
 from t2f_train.text_encoder import PADDING_TOKEN
 
 
@@ -23,10 +24,24 @@ def train_tokenizer(descriptions: Iterable[str], vocabulary_size: int) -> bytes:
 
     Returns:
         The model, as in the file `tokenizer.model`; equal for equal arguments.
+
+    Raises:
+        ConfigError: If the descriptions have more different letters than the vocabulary holds.
     """
     model = io.BytesIO()
+    try:
+        _train(iter(descriptions), model, vocabulary_size)
+    except RuntimeError as error:
+        raise ConfigError(
+            f"text.vocabulary_size is {vocabulary_size}, with which SentencePiece finds no "
+            f"vocabulary for these descriptions: {error}; raise it"
+        ) from error
+    return model.getvalue()
+
+
+def _train(descriptions: Iterator[str], model: io.BytesIO, vocabulary_size: int) -> None:
     sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter(descriptions),
+        sentence_iterator=descriptions,
         model_writer=model,
         model_type="unigram",
         vocab_size=vocabulary_size,
@@ -41,7 +56,6 @@ def train_tokenizer(descriptions: Iterable[str], vocabulary_size: int) -> bytes:
         num_threads=1,
         minloglevel=2,
     )
-    return model.getvalue()
 
 
 def cut_tokens(tokenizer: Tokenizer, description: str) -> NDArray[np.int64]:

@@ -20,7 +20,7 @@ from t2f_train.data.batches import FaceBatches
 from t2f_train.data.captioned_face import CaptionedFace
 from t2f_train.data.pyramid import ImagePyramid
 from t2f_train.data.readers import read_faces
-from t2f_train.errors import DivergedError
+from t2f_train.errors import DivergedError, RunError
 from t2f_train.progress import Reporter
 from t2f_train.run_folder import RunFolder, RunRecord
 from t2f_train.samples import SampleSheets
@@ -283,14 +283,22 @@ def train(
         cache=cache,
         progress=lambda done, total: reporter.preparing("reading images", done, total),
     )
-    run = TrainingRun(
-        config,
-        faces,
-        pyramid,
-        RunFolder(out),
-        data_folder=data,
-        device=device,
-        reporter=reporter,
-    )
-    run.run(stop)
+    folder = RunFolder(out)
+    try:
+        with folder.locked():
+            run = TrainingRun(
+                config,
+                faces,
+                pyramid,
+                folder,
+                data_folder=data,
+                device=device,
+                reporter=reporter,
+            )
+            run.run(stop)
+    except OSError as error:
+        raise RunError(
+            f"{out} cannot be written: {error}; what was saved before is whole: put that right "
+            f"and give the same command again"
+        ) from error
     return run

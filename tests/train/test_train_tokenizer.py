@@ -1,4 +1,7 @@
+import pytest
+
 from t2f_runtime.text import Tokenizer
+from t2f_train.errors import ConfigError
 from t2f_train.tokenizer import cut_tokens, train_tokenizer
 
 DESCRIPTIONS = [
@@ -46,3 +49,9 @@ def test_training_cuts_what_is_too_long():
     short = tokenizer(maximum_tokens=3)
     tokens = cut_tokens(short, "a young man with red hair")
     assert tokens.tolist() == short.encode("a young man with red hair")[:3]
+
+
+def test_more_letters_than_the_vocabulary_holds_are_refused():
+    letters = " ".join(chr(0x4E00 + number) for number in range(200))
+    with pytest.raises(ConfigError, match=r"text.vocabulary_size is 300, .*raise it"):
+        train_tokenizer([letters], 300)

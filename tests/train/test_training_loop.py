@@ -9,9 +9,10 @@ from PIL import Image
 from tiny_training import SilentReporter, StopAfter, tiny_config, train_tiny_run, write_faces
 
 from t2f_train import training_loop
-from t2f_train.checkpoint import OPTIMISERS, WEIGHTS, latest_checkpoint
+from t2f_train.checkpoint import OPTIMISERS, WEIGHTS, latest_checkpoint, save_checkpoint
 from t2f_train.config import config_from_dict
 from t2f_train.errors import DataError, DivergedError, RunError
+from t2f_train.run_folder import RunFolder
 from t2f_train.training_loop import RunningLosses, sampled_descriptions, train_step
 
 TOTAL_STEPS = 10
@@ -196,6 +197,64 @@ def test_a_folder_with_something_else_in_it_is_left_alone(tmp_path):
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["thesis.txt"]
 
 
+def test_two_processes_cannot_train_one_run(tmp_path):
+    write_faces(tmp_path / "faces")
+    with (
+        RunFolder(tmp_path / "run").locked(),
+        pytest.raises(RunError, match=r"another process trains .*run now; stop it first"),
+    ):
+        train_tiny_run(tmp_path)
+    assert train_tiny_run(tmp_path).is_finished
+
+
+def test_a_run_folder_that_is_a_file_is_refused(tmp_path):
+    (tmp_path / "run").write_text("a file")
+    with pytest.raises(RunError, match=r"run cannot be written: .*File exists"):
+        train_tiny_run(tmp_path)
+
+
+def test_a_full_disk_stops_the_run_and_leaves_what_was_saved(tmp_path, monkeypatch):
+    saved = []
+
+    def fail_at_the_end(*arguments):
+        if len(saved) == 1:
+            raise OSError(28, "No space left on device")
+        saved.append(save_checkpoint(*arguments))
+        return saved[-1]
+
+    monkeypatch.setattr(training_loop, "save_checkpoint", fail_at_the_end)
+    with pytest.raises(RunError, match=r"No space left on device; what was saved before is whole"):
+        train_tiny_run(tmp_path)
+    assert latest_checkpoint(tmp_path / "run" / "checkpoints") == saved[0]
+    monkeypatch.undo()
+    assert train_tiny_run(tmp_path).is_finished
+
+
+def test_a_damaged_log_is_named_with_its_line(tmp_path):
+    train_tiny_run(tmp_path, reporter=StopAfter(3))
+    log = tmp_path / "run" / "metrics.jsonl"
+    log.write_text('{"images_seen": 8}\n{"images_seen": "many"}\n')
+    with pytest.raises(RunError, match=r"metrics.jsonl is damaged in line 2: .*images_seen"):
+        train_tiny_run(tmp_path)
+
+
+def test_a_run_that_was_killed_at_its_very_start_goes_on(finished, tmp_path):
+    train_tiny_run(tmp_path, reporter=StopAfter(1))
+    for path in sorted((tmp_path / "run").rglob("*"), reverse=True):
+        if path.name not in ("run.json", ".lock"):
+            path.rmdir() if path.is_dir() else path.unlink()
+    assert train_tiny_run(tmp_path).is_finished
+    assert lines(tmp_path / "run") == lines(finished[0] / "run")
+
+
+def test_another_tokenizer_is_refused(tmp_path, monkeypatch):
+    train_tiny_run(tmp_path, reporter=StopAfter(1))
+    other = training_loop.train_tokenizer(["other words"] * 9, 300)
+    monkeypatch.setattr(training_loop, "train_tokenizer", lambda *_: other)
+    with pytest.raises(RunError, match=r"was started with another tokenizer .*sentencepiece 0"):
+        train_tiny_run(tmp_path)
+
+
 def test_a_damaged_record_is_named(finished, tmp_path):
     train_tiny_run(tmp_path, reporter=StopAfter(1))
     (tmp_path / "run" / "run.json").write_text('{"config": 3}')
@@ -207,7 +266,7 @@ def test_too_few_images_are_refused_before_anything_is_written(tmp_path):
     write_faces(tmp_path / "faces", count=3)
     with pytest.raises(DataError, match=r"a batch of 4 needs 4 different images, .* has 3"):
         train_tiny_run(tmp_path)
-    assert not (tmp_path / "run").exists()
+    assert not (tmp_path / "run" / "run.json").exists()
 
 
 def test_a_broken_image_is_named_before_anything_is_written(tmp_path):
