@@ -124,7 +124,7 @@ def _hair_lengths(attributes: FaceAttributes) -> tuple[str, ...]:
 def _head(attributes: FaceAttributes) -> Iterator[Trait]:
     skin = _SKINS[attributes.skin]
     yield Trait(
-        weight=1.4,
+        weight=2.0,
         after=tuple(f"{word.split()[-1]}-skinned" for word in skin[:1] if word != "tanned"),
         has=tuple(f"{word} {noun}" for word in skin for noun in ("skin", "complexion"))[::2],
     )
@@ -133,8 +133,7 @@ def _head(attributes: FaceAttributes) -> Iterator[Trait]:
     yield Trait(weight=0.5, has=(f"{article} {shape} face",))
     background = attributes.background
     yield Trait(
-        weight=0.8,
-        share=0.6,
+        weight=1.4,
         has=(
             f"{'an' if background[0] in 'aeiou' else 'a'} {background} background",
             f"{'an' if background[0] in 'aeiou' else 'a'} {background} wall behind",
