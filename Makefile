@@ -8,7 +8,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 DEMO ?= demo
-DEMO_FACES ?= 3000
+DEMO_FACES ?= 2500
 
 # The same versions everywhere, build tools included.
 PIP_INSTALL = -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
