@@ -5,12 +5,11 @@
 #   make fix     format, and repair what the linter can
 # Another interpreter: make test PYTHON=python3.13 VENV=.venv-3.13
 
-PYTHON ?= python3
-VENV ?= .venv
-DEMO ?= demo
-DEMO_FACES ?= 2500
+PYTHON = python3
+VENV = .venv
+DEMO = demo
+DEMO_FACES = 2500
 
-# The same versions everywhere, build tools included.
 PIP_INSTALL = -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 INSTALLED = $(VENV)/.installed
 RUNTIME_VENV = $(VENV)-runtime
@@ -40,20 +39,22 @@ demo: $(DEMO)/faces.png
 	@echo 'drawn training set    $(DEMO)/drawn'
 	@echo 'draw one yourself     $(T2F) generate $(DEMO)/bundle "an old man with a white beard" -o face.png'
 
-$(DEMO)/drawn: | $(INSTALLED)
-	$(T2F) draw --count $(DEMO_FACES) --size 32 -o $@
+$(DEMO)/drawn/attributes.jsonl: | $(INSTALLED)
+	$(T2F) draw --count $(DEMO_FACES) --size 32 -o $(@D)
 
-# Training goes on where it was interrupted, so the run is made from its last file.
-$(DEMO)/run/.finished: | $(DEMO)/drawn
-	$(T2F) train demo --data $(DEMO)/drawn --out $(DEMO)/run --cache $(DEMO)/cache
+# Training goes on where it was interrupted; only a finished run has this file.
+$(DEMO)/run/.finished: $(DEMO)/drawn/attributes.jsonl
+	$(T2F) train demo --data $(<D) --out $(@D) --cache $(DEMO)/cache
 	touch $@
 
-$(DEMO)/bundle: | $(DEMO)/run/.finished
-	$(T2F) export $(DEMO)/run -o $@
+$(DEMO)/bundle/manifest.json: $(DEMO)/run/.finished
+	rm -rf $(@D)
+	$(T2F) export $(<D) -o $(@D)
+	touch $@
 
-$(DEMO)/faces.png: docs/demo_descriptions.txt | $(DEMO)/bundle
-	$(T2F) verify $(DEMO)/bundle
-	$(T2F) generate $(DEMO)/bundle --from $< --count 8 --scale 2 -o $@
+$(DEMO)/faces.png: $(DEMO)/bundle/manifest.json docs/demo_descriptions.txt
+	$(T2F) verify $(<D)
+	$(T2F) generate $(<D) --from docs/demo_descriptions.txt --count 8 --scale 2 -o $@
 
 test: $(INSTALLED)
 	$(VENV)/bin/python -m pytest --cov

@@ -11,13 +11,13 @@ import onnx
 from t2f_export.errors import ExportError
 from t2f_export.frozen_model import freeze_generator, freeze_text_encoder
 from t2f_export.onnx_graph import generator_graph, text_encoder_graph
-from t2f_export.parity import REFERENCES, draw_references, prove_parity
+from t2f_export.parity import draw_references, prove_parity, readable_references
 from t2f_runtime import __version__, manifest
 from t2f_runtime.manifest import FileEntry, Graphs, Manifest, Provenance
 from t2f_runtime.text import Tokenizer
 from t2f_runtime.verification import join_pictures
 from t2f_train.atomic_files import new_folder
-from t2f_train.checkpoint import CheckpointState, latest_checkpoint, read_state, read_weights
+from t2f_train.checkpoint import CheckpointState, latest_checkpoint, load_weights, read_state
 from t2f_train.errors import RunError
 from t2f_train.model import FaceModel
 from t2f_train.run_folder import RunFolder, RunRecord
@@ -52,9 +52,10 @@ def export_run(run: Path, out: Path) -> Manifest:
     tokenizer_model = folder.read_tokenizer(record)
     tokenizer = Tokenizer(tokenizer_model, maximum_tokens=record.config.text.maximum_tokens)
     model = FaceModel(record.config, tokenizer.vocabulary_size)
-    model.load_state_dict(read_weights(checkpoint, "averaged"))
+    load_weights(model, checkpoint, "averaged")
     files = _bundle_files(model, tokenizer_model, tokenizer, state.place.depth)
-    unproven = _manifest(record, state, model, tokenizer, files, name=out.name, run_name=run.name)
+    names = {"name": out.name, "run_name": run.resolve().name}
+    unproven = _manifest(record, state, model, tokenizer, files, **names)
     try:
         with new_folder(out) as unfinished:
             for name, content in files.items():
@@ -83,7 +84,8 @@ def _bundle_files(
     text_encoder: onnx.ModelProto = text_encoder_graph(freeze_text_encoder(model))
     generator: onnx.ModelProto = generator_graph(freeze_generator(model.generator, depth))
     reference = io.BytesIO()
-    join_pictures(draw_references(model, tokenizer, REFERENCES, depth)).save(reference, "PNG")
+    pictures = draw_references(model, tokenizer, readable_references(tokenizer), depth)
+    join_pictures(pictures).save(reference, "PNG")
     return {
         manifest.TOKENIZER: tokenizer_model,
         manifest.TEXT_ENCODER: text_encoder.SerializeToString(deterministic=True),
@@ -131,7 +133,7 @@ def _manifest(
             name: FileEntry(bytes=len(content), sha256=hashlib.sha256(content).hexdigest())
             for name, content in files.items()
         },
-        references=REFERENCES,
+        references=readable_references(tokenizer),
         provenance=Provenance(
             run_name=run_name,
             configuration=config.to_dict(),
@@ -144,11 +146,20 @@ def _manifest(
             data_licence=config.data.licence,
             images_seen=state.place.images_seen,
             metrics=state.place.metrics,
-            versions={
-                **library_versions(),
-                "onnx": onnx.__version__,
-                "onnxruntime": version("onnxruntime"),
-            },
+            versions=_versions(record),
         ),
         parity=(),
     )
+
+
+def _versions(record: RunRecord) -> dict[str, str]:
+    """Versions of what trained the model and of what exported it, by role and name."""
+    exporting = {
+        **library_versions(),
+        "onnx": onnx.__version__,
+        "onnxruntime": version("onnxruntime"),
+    }
+    trained = {f"trained with {name}": number for name, number in record.versions.items()}
+    exported = {f"exported with {name}": number for name, number in exporting.items()}
+    commit = {"trained with commit": record.commit} if record.commit else {}
+    return {**trained, **commit, **exported}

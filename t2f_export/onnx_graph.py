@@ -24,12 +24,11 @@ from t2f_runtime.manifest import (
     LENGTH,
     TOKENS,
 )
-from t2f_train.layers import LEAKY_SLOPE
+from t2f_train.layers import LEAKY_SLOPE, NORM_EPSILON
 
 OPSET = 17
 IR_VERSION = 8
-PIXEL_NORM_EPSILON = 1e-7
-"""As in `t2f_train.layers.pixel_norm`."""
+EPSILON = "epsilon"
 
 
 @dataclass
@@ -143,6 +142,7 @@ def generator_graph(generator: FrozenGenerator) -> onnx.ModelProto:
     """
     build = GraphBuilder()
     channels = generator.convolutions[0].kernel.shape[1]
+    build.weight(EPSILON, np.array(NORM_EPSILON, np.float32))
     dense = build.node(
         "Gemm",
         [
@@ -200,9 +200,6 @@ def _activate(build: GraphBuilder, features: str) -> str:
     active = build.node("LeakyRelu", [features], f"{features}_active", alpha=LEAKY_SLOPE)
     square = build.node("Mul", [active, active], f"{features}_square")
     mean = build.node("ReduceMean", [square], f"{features}_mean", axes=[1], keepdims=1)
-    epsilon = "epsilon"
-    if all(weight.name != epsilon for weight in build.weights):
-        build.weight(epsilon, np.array(PIXEL_NORM_EPSILON, np.float32))
-    offset = build.node("Add", [mean, epsilon], f"{features}_offset")
+    offset = build.node("Add", [mean, EPSILON], f"{features}_offset")
     root = build.node("Sqrt", [offset], f"{features}_root")
     return build.node("Div", [active, root], f"{features}_normed")

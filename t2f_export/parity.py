@@ -34,6 +34,19 @@ REFERENCES = tuple(
 """What parity is proven on, and what `t2f verify` draws again on the machine that will draw."""
 
 
+def readable_references(tokenizer: Tokenizer) -> tuple[Reference, ...]:
+    """The references that a tokeniser with its limit of tokens reads; one of one word if none.
+
+    A tokeniser of another language cuts English into letters and bytes.
+    """
+    fitting = tuple(
+        reference
+        for reference in REFERENCES
+        if len(tokenizer.encode(reference.description)) <= tokenizer.maximum_tokens
+    )
+    return fitting or (Reference(description="man", seed=0),)
+
+
 def draw_references(
     model: FaceModel, tokenizer: Tokenizer, references: Sequence[Reference], depth: int
 ) -> NDArray[np.uint8]:

@@ -5,6 +5,7 @@ name and renamed when it is complete, so a run that is killed at any moment leav
 """
 
 import hashlib
+import io
 import os
 import shutil
 from pathlib import Path
@@ -85,8 +86,9 @@ def save_checkpoint(folder: Path, networks: Networks, place: Place) -> Path:
         The checkpoint's folder.
     """
     final = folder / f"step-{place.step:08d}"
+    for leftover in folder.glob(".step-*"):  # of a process that was killed while it saved
+        shutil.rmtree(leftover, ignore_errors=True)
     partial = folder / f".{final.name}.partial"
-    shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     weights = safetensors.torch.save(
         {name: tensor.cpu().contiguous() for name, tensor in _tensors(networks).items()}
@@ -96,16 +98,20 @@ def save_checkpoint(folder: Path, networks: Networks, place: Place) -> Path:
         "generator": networks.generator_optimiser.state_dict(),
         "discriminator": networks.discriminator_optimiser.state_dict(),
     }
-    torch.save(optimisers, partial / OPTIMISERS)
+    content = io.BytesIO()  # torch reports a full disk as a bug of its own; a file does not
+    torch.save(optimisers, content)
+    (partial / OPTIMISERS).write_bytes(content.getvalue())
     state = CheckpointState(place=place, weights_sha256=hashlib.sha256(weights).hexdigest())
     (partial / STATE).write_bytes(msgspec.json.encode(state) + b"\n")
     for path in [*partial.iterdir(), partial]:
         _flush_to_disk(path)
-    shutil.rmtree(final, ignore_errors=True)
+    if final.exists():  # renamed away first: a latest checkpoint is never half removed
+        final.rename(folder / f".{final.name}.old")
     partial.replace(final)
     _flush_to_disk(folder)
     for old in sorted(folder.glob("step-????????"))[:-KEPT_CHECKPOINTS]:
         shutil.rmtree(old)
+    shutil.rmtree(folder / f".{final.name}.old", ignore_errors=True)
     return final
 
 
@@ -149,6 +155,15 @@ def read_weights(checkpoint: Path, part: str) -> dict[str, Tensor]:
     }
 
 
+def load_weights(module: nn.Module, checkpoint: Path, part: str) -> None:
+    """Puts the weights of one part into a module; raises `RunError` if they do not fit."""
+    try:
+        module.load_state_dict(read_weights(checkpoint, part))
+    except RuntimeError as error:
+        reason = f"the {part} does not fit the run's configuration: {error}"
+        raise RunError(_damaged(checkpoint, WEIGHTS, reason)) from error
+
+
 def load_checkpoint(checkpoint: Path, networks: Networks) -> Place:
     """Puts a checkpoint's weights and optimisers into `networks`.
 
@@ -157,14 +172,15 @@ def load_checkpoint(checkpoint: Path, networks: Networks) -> Place:
     """
     place = read_state(checkpoint).place
     for part, module in _modules(networks).items():
-        module.load_state_dict(read_weights(checkpoint, part))
+        load_weights(module, checkpoint, part)
     networks.start_phase(place.depth)
     try:
-        saved = torch.load(checkpoint / OPTIMISERS, map_location=networks.device, weights_only=True)
+        # To the CPU: the optimisers move what belongs to their device, and keep step counts here.
+        saved = torch.load(checkpoint / OPTIMISERS, map_location="cpu", weights_only=True)
+        networks.generator_optimiser.load_state_dict(saved["generator"])
+        networks.discriminator_optimiser.load_state_dict(saved["discriminator"])
     except Exception as error:  # torch raises many types for a damaged file
         raise RunError(_damaged(checkpoint, OPTIMISERS, error)) from error
-    networks.generator_optimiser.load_state_dict(saved["generator"])
-    networks.discriminator_optimiser.load_state_dict(saved["discriminator"])
     return place
 
 

@@ -2,6 +2,8 @@
 
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
@@ -9,6 +11,26 @@ import click
 
 INTERRUPTED = 128
 """A command that a signal stopped exits with this plus the signal's number, as shells expect."""
+
+
+@contextmanager
+def _stop_on_signals() -> Iterator[tuple[threading.Event, list[int]]]:
+    """Turns the first SIGINT or SIGTERM into a request to save and stop; a second one kills."""
+    stop = threading.Event()
+    received: list[int] = []
+
+    def request_stop(number: int, _frame: FrameType | None) -> None:
+        received.append(number)
+        stop.set()
+        signal.signal(number, signal.SIG_DFL)
+
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, request_stop) for number in numbers]
+    try:
+        yield stop, received
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
 
 
 @click.command()
@@ -37,30 +59,20 @@ def train(config: str, data: Path, out: Path, cache: Path | None, device: str) -
     from t2f_train.devices import open_device
     from t2f_train.progress import ProgressReporter
     from t2f_train.schedule import Schedule
-    from t2f_train.training_loop import train as train_run
+    from t2f_train.training_loop import prepare_run
 
     settings = load_config(config)
-    stop = threading.Event()
-    received: list[int] = []
-
-    def request_stop(number: int, _frame: FrameType | None) -> None:
-        received.append(number)
-        stop.set()
-        # A second signal ends the process at once: the last checkpoint stays whole.
-        signal.signal(number, signal.SIG_DFL)
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, request_stop)
     with ProgressReporter(Schedule(settings.phases), settings.model) as reporter:
-        run = train_run(
+        run = prepare_run(
             settings,
             data=data,
             out=out,
             cache=cache or default_cache(),
             device=open_device(device),
             reporter=reporter,
-            stop=stop,
         )
+        with _stop_on_signals() as (stop, received):
+            run.train(stop)
     if not run.is_finished:
         click.echo(f"saved and stopped; the same command continues the run in {out}")
         raise SystemExit(INTERRUPTED + received[0])
@@ -75,7 +87,7 @@ def train(config: str, data: Path, out: Path, cache: Path | None, device: str) -
 @click.option(
     "--size", type=click.IntRange(8, 1024), default=64, show_default=True, help="Side in pixels."
 )
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option("--seed", type=click.IntRange(0, 2**64 - 1), default=0, show_default=True)
 def draw(out: Path, count: int, size: int, seed: int) -> None:
     """Draws a set of captioned faces to train on where no photographs are at hand.
 

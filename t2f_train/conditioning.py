@@ -63,8 +63,9 @@ def join_latent(condition: Tensor, noise: Tensor) -> Tensor:
 def condition_divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
     """KL divergence of the condition's Gaussian from N(0, 1), in nats.
 
-    Source: StackGAN++ (arXiv:1710.10916), equation 4, summed over the condition and averaged over
-    the batch; closed form from Kingma and Welling (arXiv:1312.6114), appendix B.
+    Source: StackGAN (arXiv:1612.03242), equation 2, whose regulariser StackGAN++ keeps, summed
+    over the condition and averaged over the batch; closed form from Kingma and Welling
+    (arXiv:1312.6114), appendix B.
 
     Args:
         mean: Shape `(batch, condition)`.

@@ -21,7 +21,9 @@ LossName = Literal["wgan-gp", "logistic-r1"]
 """Losses that can be trained with."""
 
 Share = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
-Weight = Annotated[float, msgspec.Meta(ge=0.0)]
+Decay = Annotated[float, msgspec.Meta(ge=0.0, lt=1.0)]
+Weight = Annotated[float, msgspec.Meta(ge=0.0, le=1e6)]
+Images = Annotated[int, msgspec.Meta(gt=0, le=10**9)]
 
 
 class DataSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -76,19 +78,21 @@ class ModelSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 class OptimiserSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Losses and optimiser."""
 
-    learning_rate: Annotated[float, msgspec.Meta(gt=0.0)] = 0.001
+    learning_rate: Annotated[float, msgspec.Meta(gt=0.0, le=1e6)] = 0.001
     """Adam's step for both networks (ProGAN, appendix A.1)."""
-    adam_betas: tuple[Share, Share] = (0.0, 0.99)
+    adam_betas: tuple[Decay, Decay] = (0.0, 0.99)
     """Adam's decay of the first and second moment (ProGAN, appendix A.1)."""
     loss: LossName = "wgan-gp"
     """What both networks minimise; see `t2f_train.losses`."""
     penalty: Weight = 10.0
     """Weight of the loss's penalty: for `wgan-gp` lambda (arXiv:1704.00028, section 4), for
     `logistic-r1` gamma / 2 at 32x32 pixels, growing with the number of pixels
-    (StyleGAN2's code, arXiv:1912.04958, scales gamma alike)."""
+    (as the heuristic of StyleGAN2-ADA's code, arXiv:2006.06676)."""
     penalty_interval: Positive = 1
     """Steps from one penalty to the next. Above 1 it is lazy regularisation: the penalty weighs
-    that much more, and the discriminator's Adam is slowed to match (StyleGAN2, appendix B)."""
+    that much more, and the discriminator's Adam is slowed by k / (k + 1) (StyleGAN2,
+    arXiv:1912.04958, appendix B; there the penalty is an update of its own, here it joins the
+    loss of its step)."""
     drift: Weight = 0.001
     """Weight of the drift term (ProGAN, appendix A.1)."""
     condition_divergence: Weight = 0.02
@@ -114,18 +118,18 @@ class Phase(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     resolution: int
     """Side of the images in this phase, in pixels: a power of two."""
-    images: Positive
+    images: Images
     """Real images that the discriminator sees in this phase, rounded up to whole batches."""
-    batch_size: Annotated[int, msgspec.Meta(ge=2)]
+    batch_size: Annotated[int, msgspec.Meta(ge=2, le=65536)]
     """Images of one step; 2 or more, since each image needs somebody else's description."""
     fade_fraction: Share = 0.85
     """Share of `images` over which the new layers' weight grows from 0 to 1; the first phase has
     nothing to fade from."""
 
     def __post_init__(self) -> None:
-        if self.resolution < 4 or self.resolution & (self.resolution - 1):
+        if not 4 <= self.resolution <= 1024 or self.resolution & (self.resolution - 1):
             raise ValueError(
-                f"resolution is {self.resolution}; it must be a power of two from 4 on"
+                f"resolution is {self.resolution}; it must be a power of two from 4 to 1024"
             )
 
 
@@ -181,7 +185,8 @@ def config_from_dict(plain: object, *, source: str) -> Config:
 def preset_names() -> list[str]:
     """Names of the configurations that come with T2F."""
     folder = resources.files("t2f_train") / "presets"
-    return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir())
+    names = [entry.name for entry in folder.iterdir()]
+    return sorted(name.removesuffix(".toml") for name in names if name.endswith(".toml"))
 
 
 def load_config(name_or_path: str) -> Config:

@@ -1,7 +1,7 @@
 """The discriminator: how real an image looks, and how well it fits a description.
 
 Sources: ProGAN (arXiv:1710.10196), table 2, for the trunk that mirrors the generator; Reed et al.
-(arXiv:1605.05396), section 4.2, for the compressed description that joins the features at 4x4.
+(arXiv:1605.05396), section 4.1, for the compressed description that joins the features at 4x4.
 """
 
 from itertools import pairwise

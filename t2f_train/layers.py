@@ -10,10 +10,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 LEAKY_SLOPE = 0.2
-"""Slope of leaky ReLU below zero (ProGAN, table 2)."""
+"""Slope of leaky ReLU below zero (ProGAN, appendix A.1)."""
 
 LEAKY_GAIN = math.sqrt(2.0)
 """He initialisation's gain for rectifiers (He et al. 2015, arXiv:1502.01852, section 2.2)."""
+
+NORM_EPSILON = 1e-7
+"""Keeps the pixel norm of a vector of zeros at zero."""
 
 
 def leaky_relu(features: Tensor) -> Tensor:
@@ -21,11 +24,11 @@ def leaky_relu(features: Tensor) -> Tensor:
     return F.leaky_relu(features, LEAKY_SLOPE)
 
 
-def pixel_norm(features: Tensor, epsilon: float = 1e-7) -> Tensor:
+def pixel_norm(features: Tensor, epsilon: float = NORM_EPSILON) -> Tensor:
     """Scales the feature vector at every pixel to unit mean square.
 
-    Source: ProGAN, section 4.2. The paper adds 1e-8; 1e-7 is the smallest power of ten that
-    torch's ONNX exporter keeps (it drops 1e-8, and a vector of zeros then becomes NaN).
+    Source: ProGAN, section 4.2. The paper adds 1e-8, which optimisers of ONNX graphs are known to
+    drop, so that a vector of zeros becomes NaN; 1e-7 survives them.
 
     Args:
         features: Shape `(batch, channels, ...)`, any float type.

@@ -91,11 +91,16 @@ class RunFolder:
         Raises:
             RunError: If another process trains it now, or the folder holds something else.
         """
-        self.path.mkdir(parents=True, exist_ok=True)
-        if not self.record_path.exists() and any(p.name != LOCK for p in self.path.iterdir()):
-            raise RunError(
-                f"{self.path} is not empty and holds no run.json; name a new folder with --out"
-            )
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            # A folder with our lock and no record is a run that was killed at its very start.
+            is_ours = self.record_path.exists() or (self.path / LOCK).exists()
+            if not is_ours and any(self.path.iterdir()):
+                raise RunError(
+                    f"{self.path} is not empty and holds no run.json; name a new folder with --out"
+                )
+        except OSError as error:
+            raise RunError(f"{self.path} cannot be a run folder: {error}") from error
         lock = FileLock(self.path / LOCK, blocking=False)
         try:
             lock.acquire()
@@ -109,23 +114,34 @@ class RunFolder:
         finally:
             lock.release()
 
-    def start_or_continue(self, record: RunRecord, tokenizer: bytes) -> None:
-        """Writes the record of a new run, or checks that an existing one is the same run.
+    def check_same(self, wanted: RunRecord) -> None:
+        """Checks that an existing run has this configuration and data.
 
         Raises:
-            RunError: If it has another configuration or data set; the message names the first
-                thing that differs.
+            RunError: If not; the message names the first thing that differs.
         """
-        if self.record_path.exists():
-            self._check_same(self.read_record(), record)
-        else:
-            content = msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n"
-            write_atomically(self.record_path, content)
-        # After the record: a run that was killed in between is completed here.
+        found = self.read_record()
+        differing = _first_difference(found.config.to_dict(), wanted.config.to_dict())
+        if differing is not None:
+            name, old, new = differing
+            raise RunError(
+                f"{self.path} was started with {name} = {old!r}, the configuration now says "
+                f"{new!r}; continue with the old one or name a new folder with --out"
+            )
+        if found.data_fingerprint != wanted.data_fingerprint:
+            raise RunError(
+                f"{self.path} was trained on other data ({found.data_images} images and "
+                f"{found.data_descriptions} descriptions from {found.data_folder}); give the same "
+                f"--data or name a new folder with --out"
+            )
+
+    def start(self, record: RunRecord, tokenizer: bytes) -> None:
+        """Writes the first files of a new run; the record last, since it makes the run one."""
         self.samples.mkdir(exist_ok=True)
         self.checkpoints.mkdir(exist_ok=True)
-        if not self.tokenizer_path.exists():
-            write_atomically(self.tokenizer_path, tokenizer)
+        write_atomically(self.tokenizer_path, tokenizer)
+        content = msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n"
+        write_atomically(self.record_path, content)
 
     def read_record(self) -> RunRecord:
         """Reads `run.json`.
@@ -140,8 +156,10 @@ class RunFolder:
                 f"{self.path} holds no run.json; make a run with: "
                 f"t2f train CONFIG --out {self.path}"
             ) from error
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise RunError(f"{self.record_path} is damaged: {error}") from error
+        except OSError as error:
+            raise RunError(f"{self.record_path} cannot be read: {error}") from error
 
     def read_tokenizer(self, record: RunRecord) -> bytes:
         """Reads `tokenizer.model`.
@@ -159,27 +177,6 @@ class RunFolder:
                 f"not that of {self.record_path}); bring back the original file"
             )
         return model
-
-    def _check_same(self, found: RunRecord, wanted: RunRecord) -> None:
-        differing = _first_difference(found.config.to_dict(), wanted.config.to_dict())
-        if differing is not None:
-            name, old, new = differing
-            raise RunError(
-                f"{self.path} was started with {name} = {old!r}, the configuration now says "
-                f"{new!r}; continue with the old one or name a new folder with --out"
-            )
-        if found.data_fingerprint != wanted.data_fingerprint:
-            raise RunError(
-                f"{self.path} was trained on other data ({found.data_images} images and "
-                f"{found.data_descriptions} descriptions from {found.data_folder}); give the same "
-                f"--data or name a new folder with --out"
-            )
-        if found.tokenizer_sha256 != wanted.tokenizer_sha256:
-            raise RunError(
-                f"{self.path} was started with another tokenizer than its descriptions give now "
-                f"(sentencepiece {found.versions.get('sentencepiece')} then, "
-                f"{wanted.versions.get('sentencepiece')} now); install that version to continue"
-            )
 
     def cut_metrics(self, images_seen: int) -> None:
         """Drops the log's lines from after a checkpoint, which will be trained and logged again."""

@@ -1,7 +1,7 @@
 """Trains the tokeniser of a run on the run's own descriptions."""
 
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import numpy as np
 import sentencepiece
@@ -29,8 +29,9 @@ def train_tokenizer(descriptions: Iterable[str], vocabulary_size: int) -> bytes:
         ConfigError: If the descriptions have more different letters than the vocabulary holds.
     """
     model = io.BytesIO()
+    texts = list(descriptions)
     try:
-        _train(iter(descriptions), model, vocabulary_size)
+        _train(texts, model, vocabulary_size)
     except RuntimeError as error:
         raise ConfigError(
             f"text.vocabulary_size is {vocabulary_size}, with which SentencePiece finds no "
@@ -39,9 +40,10 @@ def train_tokenizer(descriptions: Iterable[str], vocabulary_size: int) -> bytes:
     return model.getvalue()
 
 
-def _train(descriptions: Iterator[str], model: io.BytesIO, vocabulary_size: int) -> None:
+def _train(descriptions: list[str], model: io.BytesIO, vocabulary_size: int) -> None:
     sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=descriptions,
+        sentence_iterator=iter(descriptions),
+        max_sentence_length=max(len(text.encode()) for text in descriptions),
         model_writer=model,
         model_type="unigram",
         vocab_size=vocabulary_size,

@@ -5,7 +5,8 @@ import math
 import platform
 import subprocess
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -57,7 +58,7 @@ class RunningLosses:
 
 
 class TrainingRun:
-    """A run with its data, networks and outputs, ready to take steps.
+    """A run with its data and networks, checked and ready to train; nothing is written yet.
 
     Args:
         config: The run's configuration.
@@ -70,7 +71,7 @@ class TrainingRun:
 
     Raises:
         RunError: If the folder holds another run.
-        DataError: If there are fewer images than a batch holds.
+        DataError: If there are fewer images than a batch holds, or a description shows nothing.
     """
 
     def __init__(
@@ -89,27 +90,32 @@ class TrainingRun:
         self._folder = folder
         self._reporter = reporter
         descriptions = [text for face in faces for text in face.descriptions]
-        model = train_tokenizer(descriptions, config.text.vocabulary_size)
-        tokenizer = Tokenizer(model, maximum_tokens=config.text.maximum_tokens)
+        self._is_new = not folder.record_path.exists()
+        if self._is_new:
+            self._tokenizer = train_tokenizer(descriptions, config.text.vocabulary_size)
+        else:
+            self._tokenizer = folder.read_tokenizer(folder.read_record())
+        tokenizer = Tokenizer(self._tokenizer, maximum_tokens=config.text.maximum_tokens)
         self._batches = FaceBatches(faces, pyramid, tokenizer, seed=config.seed)
         for phase in config.phases:
             self._batches.check_batch_size(phase.batch_size)
         self._sheets = SampleSheets(folder.samples, sampled_descriptions(descriptions), tokenizer)
-        record = RunRecord(
+        self._record = RunRecord(
             config=config,
             data_folder=str(data_folder),
             data_fingerprint=pyramid.fingerprint,
             data_images=len(faces),
             data_descriptions=len(descriptions),
-            tokenizer_sha256=hashlib.sha256(model).hexdigest(),
+            tokenizer_sha256=hashlib.sha256(self._tokenizer).hexdigest(),
             commit=source_commit(),
             versions=library_versions(),
         )
-        folder.start_or_continue(record, model)
+        if not self._is_new:
+            folder.check_same(self._record)
         self.networks = Networks(config, tokenizer.vocabulary_size, device)
         self._losses = RunningLosses()
         self._last_losses: dict[str, float] = {}
-        self.step = self._continue_from_checkpoint()
+        self.step = 0
 
     def _continue_from_checkpoint(self) -> int:
         checkpoint = latest_checkpoint(self._folder.checkpoints)
@@ -129,14 +135,30 @@ class TrainingRun:
         """Whether all steps are taken."""
         return self.step >= self.schedule.total_steps
 
-    def run(self, stop: threading.Event) -> None:
+    def train(self, stop: threading.Event) -> None:
         """Trains until the schedule ends or `stop` is set; the state is saved in both cases.
 
         Raises:
+            RunError: If another process trains this run, or the folder cannot be written.
             DivergedError: If a loss or a weight stops being finite; the last checkpoint stays.
         """
-        while not (self.is_finished or stop.is_set()):
-            self._run_phase(stop)
+        with self._folder.locked():
+            with self._writing():
+                if self._is_new:
+                    self._folder.start(self._record, self._tokenizer)
+                self.step = self._continue_from_checkpoint()
+            while not (self.is_finished or stop.is_set()):
+                self._run_phase(stop)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise RunError(
+                f"{self._folder.path} cannot be written: {error}; what was saved before is whole: "
+                f"put that right and give the same command again"
+            ) from error
 
     def _run_phase(self, stop: threading.Event) -> None:
         start = self.schedule.at(self.step)
@@ -154,7 +176,10 @@ class TrainingRun:
             self._reporter.stepped(after, self._last_losses)
             is_phase_over = after.phase_index != before.phase_index or self.is_finished
             is_stopping = stop.is_set()  # asked once: what is saved and what returns must agree
-            self._write_outputs(before, after, is_phase_over=is_phase_over, is_saving=is_stopping)
+            with self._writing():
+                self._write_outputs(
+                    before, after, is_phase_over=is_phase_over, is_saving=is_stopping
+                )
             if is_phase_over or is_stopping:
                 return
 
@@ -246,7 +271,7 @@ def source_commit() -> str | None:
     return done.stdout.strip()
 
 
-def train(
+def prepare_run(
     config: Config,
     *,
     data: Path,
@@ -254,9 +279,8 @@ def train(
     cache: Path,
     device: torch.device,
     reporter: Reporter,
-    stop: threading.Event,
 ) -> TrainingRun:
-    """Trains a run, or continues it, until it is finished or `stop` is set.
+    """Reads and checks everything that a run needs; nothing is written but the image cache.
 
     Args:
         config: The run's configuration.
@@ -265,15 +289,11 @@ def train(
         cache: Folder for decoded images.
         device: Where to train.
         reporter: Is told how the run goes on.
-        stop: Set it to save and stop after the current step.
-
-    Returns:
-        The run, to ask whether it is finished.
 
     Raises:
-        DataError: If the data is incomplete or broken; nothing is written then.
+        ConfigError: If the descriptions need a larger vocabulary.
+        DataError: If the data is incomplete or broken.
         RunError: If `out` holds another run or a damaged one.
-        DivergedError: If training stops being finite.
     """
     faces = read_faces(config.data.reader, data)
     pyramid = ImagePyramid.open(
@@ -283,22 +303,12 @@ def train(
         cache=cache,
         progress=lambda done, total: reporter.preparing("reading images", done, total),
     )
-    folder = RunFolder(out)
-    try:
-        with folder.locked():
-            run = TrainingRun(
-                config,
-                faces,
-                pyramid,
-                folder,
-                data_folder=data,
-                device=device,
-                reporter=reporter,
-            )
-            run.run(stop)
-    except OSError as error:
-        raise RunError(
-            f"{out} cannot be written: {error}; what was saved before is whole: put that right "
-            f"and give the same command again"
-        ) from error
-    return run
+    return TrainingRun(
+        config,
+        faces,
+        pyramid,
+        RunFolder(out),
+        data_folder=data,
+        device=device,
+        reporter=reporter,
+    )

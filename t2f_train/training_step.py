@@ -109,7 +109,7 @@ class Networks:
             )
 
         interval = settings.penalty_interval
-        # StyleGAN2 (arXiv:1912.04958), appendix B: one step with the penalty counts for two.
+        # StyleGAN2 (arXiv:1912.04958), appendix B; see `OptimiserSettings.penalty_interval`.
         slowing = interval / (interval + 1) if interval > 1 else 1.0
         self.generator_optimiser = adam(self.generator_parameters, slowing=1.0)
         self.discriminator_optimiser = adam(self.discriminator_parameters, slowing)

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from t2f_train.config import Config, config_from_dict
-from t2f_train.training_loop import TrainingRun, train
+from t2f_train.training_loop import TrainingRun, prepare_run
 
 COLOURS = ("red", "green", "blue", "yellow", "white", "black", "brown", "pink")
 
@@ -85,19 +85,25 @@ def tiny_config(**changes) -> Config:
 
 
 def train_tiny_run(
-    base: Path, *, config: Config | None = None, reporter=None, name: str = "run"
+    base: Path,
+    *,
+    config: Config | None = None,
+    reporter=None,
+    name: str = "run",
+    device: str = "cpu",
 ) -> TrainingRun:
     """Trains, or continues, `base / name` on the images in `base / "faces"`, made if missing."""
     faces = base / "faces"
     if not faces.exists():
         write_faces(faces)
     reporter = reporter or SilentReporter()
-    return train(
+    run = prepare_run(
         config or tiny_config(),
         data=faces,
         out=base / name,
         cache=base / "cache",
-        device=torch.device("cpu"),
+        device=torch.device(device),
         reporter=reporter,
-        stop=getattr(reporter, "stop", threading.Event()),
     )
+    run.train(getattr(reporter, "stop", threading.Event()))
+    return run

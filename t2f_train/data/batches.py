@@ -11,6 +11,7 @@ from torch import Tensor
 
 from t2f_runtime.text import Tokenizer, pad
 from t2f_train.data.captioned_face import CaptionedFace
+from t2f_train.data.problems import Problems
 from t2f_train.data.pyramid import ImagePyramid
 from t2f_train.errors import DataError
 from t2f_train.schedule import Moment
@@ -80,6 +81,9 @@ class FaceBatches:
         pyramid: Their images.
         tokenizer: Reads the descriptions.
         seed: Decides order and choice of descriptions.
+
+    Raises:
+        DataError: If a description has no tokens, such as one of invisible characters.
     """
 
     def __init__(
@@ -90,6 +94,12 @@ class FaceBatches:
         *,
         seed: int,
     ) -> None:
+        problems = Problems("descriptions", "each needs a visible letter; write or remove them")
+        for face in faces:
+            for text in face.descriptions:
+                if not tokenizer.encode(text):
+                    problems.add(face.image, f"has the description {text!r}, which shows nothing")
+        problems.raise_if_any()
         self._pyramid = pyramid
         self._seed = seed
         self._tokens = [

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from PIL import Image
-from tiny_training import StopAfter, train_tiny_run
+from tiny_training import StopAfter, tiny_config, train_tiny_run
 
 from t2f_export import bundle_writer, parity
 from t2f_export.bundle_writer import export_run
@@ -17,7 +17,7 @@ from t2f_runtime import FaceGenerator
 from t2f_runtime.bundle import Bundle
 from t2f_runtime.cli import main
 from t2f_runtime.text import Tokenizer
-from t2f_runtime.verification import verify
+from t2f_runtime.verification import split_pictures, verify
 from t2f_train.checkpoint import WEIGHTS, latest_checkpoint, read_weights
 from t2f_train.errors import RunError
 from t2f_train.model import FaceModel
@@ -55,7 +55,9 @@ def test_the_manifest_has_provenance_and_parity_in_numbers(base, bundle):
     assert provenance.checkpoint_sha256 == hashlib.sha256(weights).hexdigest()
     assert (provenance.images_seen, provenance.data_images) == (40, 8)
     assert provenance.data_descriptions == 16
-    assert {"torch", "onnx", "onnxruntime", "t2f", "python"} <= set(provenance.versions)
+    versions = set(provenance.versions)
+    assert {"trained with torch", "trained with python", "exported with onnxruntime"} <= versions
+    assert provenance.run_name == "run"
     (report,) = manifest.parity
     assert report.faces == len(REFERENCES)
     assert report.maximum_levels <= report.tolerance_levels == 1
@@ -77,9 +79,15 @@ def test_the_runtime_draws_what_torch_draws_with_the_averaged_weights(base, bund
 
 
 def test_the_last_weights_would_draw_other_pictures_than_the_averaged_ones(base, bundle):
-    checkpoint = latest_checkpoint(base / "run" / "checkpoints")
-    averaged, last = (read_weights(checkpoint, part) for part in ("averaged", "model"))
-    assert any(not np.array_equal(averaged[name], last[name]) for name in averaged)
+    run = RunFolder(base / "run")
+    record = run.read_record()
+    tokenizer = Tokenizer(run.read_tokenizer(record), maximum_tokens=64)
+    model = FaceModel(record.config, tokenizer.vocabulary_size).eval()
+    model.load_state_dict(read_weights(latest_checkpoint(run.checkpoints), "model"))
+    drawn = parity.draw_references(model, tokenizer, REFERENCES, depth=1)
+    with Image.open(bundle / "reference.png") as image:
+        expected = split_pictures(image, 8)
+    assert np.abs(drawn.astype(int) - expected).max() > 1
 
 
 def test_the_reference_picture_is_torchs(bundle):
@@ -125,6 +133,20 @@ def test_an_existing_folder_is_never_overwritten(base, tmp_path):
     (tmp_path / "bundle").mkdir()
     with pytest.raises(ExportError, match=r"bundle exists already; name a new folder, or remove"):
         export_run(base / "run", tmp_path / "bundle")
+
+
+def test_a_model_that_reads_few_tokens_can_be_exported(tmp_path):
+    text = {"vocabulary_size": 300, "maximum_tokens": 8, "embedding_size": 4, "sentence_size": 4}
+    train_tiny_run(tmp_path, config=tiny_config(text=text))
+    manifest = export_run(tmp_path / "run", tmp_path / "bundle")
+    assert manifest.references
+    assert manifest.parity[0].faces == len(manifest.references) < len(REFERENCES)
+
+
+def test_a_run_that_is_a_file_is_refused(tmp_path):
+    (tmp_path / "run").write_text("a file")
+    with pytest.raises(RunError, match=r"run.json cannot be read: .*Not a directory"):
+        export_run(tmp_path / "run", tmp_path / "bundle")
 
 
 def test_a_run_that_does_not_exist_is_refused(tmp_path):

@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import safetensors.torch
@@ -63,7 +64,7 @@ def test_a_folder_without_checkpoints_has_no_latest(tmp_path):
     assert latest_checkpoint(tmp_path) is None
 
 
-def test_a_half_written_checkpoint_is_not_seen(tmp_path, networks, monkeypatch):
+def test_a_half_written_checkpoint_is_not_seen_and_is_cleared_away(tmp_path, networks, monkeypatch):
     save(tmp_path, networks, step=1)
 
     def fail(*_arguments):
@@ -74,7 +75,34 @@ def test_a_half_written_checkpoint_is_not_seen(tmp_path, networks, monkeypatch):
         save(tmp_path, networks, step=2)
     assert latest_checkpoint(tmp_path).name == "step-00000001"
     monkeypatch.undo()
-    assert save(tmp_path, networks, step=2) == latest_checkpoint(tmp_path)
+    save(tmp_path, networks, step=3)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["step-00000001", "step-00000003"]
+
+
+def test_a_disk_that_is_really_full_is_an_os_error(tmp_path):
+    program = (
+        "import resource, signal, sys; from pathlib import Path\n"
+        "sys.path.insert(0, sys.argv[2])\n"
+        "from test_checkpoint import CPU, Networks, save, tiny_config\n"
+        "networks = Networks(tiny_config(), 40, CPU)\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"
+        "try: save(Path(sys.argv[1]), networks)\n"
+        "except OSError as error: print('refused', error.errno)\n"
+    )
+    tests = Path(__file__).parent
+    environment = {**os.environ, "PYTHONPATH": str(tests.parent)}
+    command = [sys.executable, "-c", program, str(tmp_path / "checkpoints"), str(tests)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    assert done.stdout.startswith("refused"), done.stderr
+    assert latest_checkpoint(tmp_path / "checkpoints") is None
+
+
+def test_weights_of_another_configuration_are_refused(tmp_path, networks):
+    checkpoint = save(tmp_path, networks)
+    other = Networks(tiny_config(), 41, CPU)
+    with pytest.raises(RunError, match=r"the model does not fit the run's configuration"):
+        load_checkpoint(checkpoint, other)
 
 
 def test_nothing_in_a_checkpoint_can_run_code(tmp_path, networks):

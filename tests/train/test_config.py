@@ -43,10 +43,13 @@ def test_channels_shrink_with_the_resolution_down_from_the_maximum():
         (changed(model={"chanel_base": 64}), r"unknown field `chanel_base` - at `\$.model`"),
         (changed(data={"reader": "imagenet"}), r"Invalid enum value 'imagenet' - at `\$.data.read"),
         (changed(seed=-1), r"Expected `int` >= 0 - at `\$.seed`"),
+        (changed(optimiser={"adam_betas": [0.0, 1.0]}), r"< 1.0 - at `\$.optimiser.adam_betas"),
+        (changed(optimiser={"penalty": float("inf")}), r"<= 1000000.0 - at `\$.optimiser.penalty"),
+        (changed(optimiser={"penalty": float("nan")}), r"at `\$.optimiser.penalty"),
         (changed(optimiser={"learning_rate": 0.0}), r"> 0.0 - at `\$.optimiser.learning_rate`"),
         (
             changed(phases=[{"resolution": 12, "images": 9, "batch_size": 2}]),
-            r"resolution is 12; it must be a power of two from 4 on - at `\$.phases\[0\]`",
+            r"resolution is 12; it must be a power of two from 4 to 1024 - at `\$.phases\[0\]`",
         ),
         (
             changed(phases=[{"resolution": 4, "images": 9, "batch_size": 1}]),

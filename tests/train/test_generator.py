@@ -50,6 +50,15 @@ def test_gradients_reach_every_active_parameter_and_no_other(generator, latent, 
         assert is_reached == (id(parameter) in active), name
 
 
+def test_the_first_features_have_unit_mean_square_before_their_norm():
+    torch.manual_seed(0)
+    generator = Generator(256, (64,))
+    latent = torch.randn(64, 256)
+    features = generator.first.dense(latent).detach()
+    # He's gain over 4: ProGAN's weight for the 4x4 convolution that the layer stands for.
+    assert features.square().mean().item() == pytest.approx(2 / 16, rel=0.05)
+
+
 def test_every_parameter_is_active_at_some_depth(generator):
     active = {id(p) for depth in DEPTHS for p in generator.active_parameters(depth)}
     assert active == {id(parameter) for parameter in generator.parameters()}

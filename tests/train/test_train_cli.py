@@ -119,4 +119,19 @@ def test_a_signal_saves_and_stops_and_the_same_command_goes_on(arguments, tmp_pa
     assert process.returncode == 128 + number, errors
     assert "saved and stopped; the same command continues the run" in output
     (checkpoint,) = (tmp_path / "run" / "checkpoints").iterdir()
-    assert json.loads((checkpoint / "state.json").read_text())["place"]["step"] > 0
+    step = json.loads((checkpoint / "state.json").read_text())["place"]["step"]
+    assert step > 0
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as process:
+        for line in process.stderr:
+            if "continuing from" in line:
+                assert f"({4 * step:,} images)" in line
+                break
+        else:
+            pytest.fail("the same command did not continue the run")
+        process.terminate()
+
+
+def test_the_signal_handlers_of_the_caller_come_back(arguments):
+    before = signal.getsignal(signal.SIGINT)
+    assert CliRunner().invoke(main, arguments).exit_code == 0
+    assert signal.getsignal(signal.SIGINT) is before

@@ -13,6 +13,7 @@ from t2f_train.checkpoint import OPTIMISERS, WEIGHTS, latest_checkpoint, save_ch
 from t2f_train.config import config_from_dict
 from t2f_train.errors import DataError, DivergedError, RunError
 from t2f_train.run_folder import RunFolder
+from t2f_train.samples import SampleSheets
 from t2f_train.training_loop import RunningLosses, sampled_descriptions, train_step
 
 TOTAL_STEPS = 10
@@ -209,7 +210,7 @@ def test_two_processes_cannot_train_one_run(tmp_path):
 
 def test_a_run_folder_that_is_a_file_is_refused(tmp_path):
     (tmp_path / "run").write_text("a file")
-    with pytest.raises(RunError, match=r"run cannot be written: .*File exists"):
+    with pytest.raises(RunError, match=r"run cannot be a run folder: .*File exists"):
         train_tiny_run(tmp_path)
 
 
@@ -239,20 +240,65 @@ def test_a_damaged_log_is_named_with_its_line(tmp_path):
 
 
 def test_a_run_that_was_killed_at_its_very_start_goes_on(finished, tmp_path):
-    train_tiny_run(tmp_path, reporter=StopAfter(1))
-    for path in sorted((tmp_path / "run").rglob("*"), reverse=True):
-        if path.name not in ("run.json", ".lock"):
-            path.rmdir() if path.is_dir() else path.unlink()
+    (tmp_path / "run").mkdir()
+    for name in (".lock", ".run.json.partial", "tokenizer.model"):
+        (tmp_path / "run" / name).write_bytes(b"")
     assert train_tiny_run(tmp_path).is_finished
     assert lines(tmp_path / "run") == lines(finished[0] / "run")
 
 
-def test_another_tokenizer_is_refused(tmp_path, monkeypatch):
-    train_tiny_run(tmp_path, reporter=StopAfter(1))
+def test_a_run_goes_on_with_the_tokenizer_that_it_began_with(finished, tmp_path, monkeypatch):
+    train_tiny_run(tmp_path, reporter=StopAfter(3))
     other = training_loop.train_tokenizer(["other words"] * 9, 300)
     monkeypatch.setattr(training_loop, "train_tokenizer", lambda *_: other)
-    with pytest.raises(RunError, match=r"was started with another tokenizer .*sentencepiece 0"):
+    assert train_tiny_run(tmp_path).is_finished
+    assert lines(tmp_path / "run") == lines(finished[0] / "run")
+
+
+def test_a_damaged_tokenizer_is_refused(tmp_path):
+    train_tiny_run(tmp_path, reporter=StopAfter(1))
+    (tmp_path / "run" / "tokenizer.model").write_bytes(b"rot")
+    with pytest.raises(RunError, match=r"tokenizer.model is not the one that the run trained with"):
         train_tiny_run(tmp_path)
+
+
+def test_a_description_that_shows_nothing_is_named_before_anything_is_written(tmp_path):
+    write_faces(tmp_path / "faces")
+    (tmp_path / "faces" / "05.txt").write_text("\u200b\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"05\.png has the description '\\u200b', which shows noth"):
+        train_tiny_run(tmp_path)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_learning_rate_far_too_high_ends_as_diverged(tmp_path):
+    config = tiny_config(optimiser={"learning_rate": 1e6})
+    with pytest.raises(DivergedError, match=r"stopped after .* images: .*lower optimiser.learning"):
+        train_tiny_run(tmp_path, config=config)
+
+
+def test_a_run_with_a_lazy_penalty_resumes_bit_for_bit_too(tmp_path):
+    config = tiny_config(optimiser={"loss": "logistic-r1", "penalty": 0.1, "penalty_interval": 4})
+    train_tiny_run(tmp_path, config=config, name="unbroken")
+    for step in (2, 5, 7):
+        train_tiny_run(tmp_path, config=config, reporter=StopAfter(step))
+    train_tiny_run(tmp_path, config=config)
+    folders = [latest_checkpoint(tmp_path / n / "checkpoints") for n in ("unbroken", "run")]
+    contents = [(folder / WEIGHTS).read_bytes() for folder in folders]
+    assert contents[0] == contents[1]
+    assert lines(tmp_path / "unbroken") == lines(tmp_path / "run")
+
+
+def test_sample_sheets_are_drawn_with_the_averaged_weights(tmp_path, monkeypatch):
+    drawn = []
+    original = SampleSheets.write
+    monkeypatch.setattr(
+        SampleSheets,
+        "write",
+        lambda self, model, moment: drawn.append(model) or original(self, model, moment),
+    )
+    run = train_tiny_run(tmp_path)
+    assert drawn
+    assert all(model is run.networks.averaged for model in drawn)
 
 
 def test_a_damaged_record_is_named(finished, tmp_path):
@@ -266,7 +312,7 @@ def test_too_few_images_are_refused_before_anything_is_written(tmp_path):
     write_faces(tmp_path / "faces", count=3)
     with pytest.raises(DataError, match=r"a batch of 4 needs 4 different images, .* has 3"):
         train_tiny_run(tmp_path)
-    assert not (tmp_path / "run" / "run.json").exists()
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_broken_image_is_named_before_anything_is_written(tmp_path):

@@ -1,15 +1,18 @@
 import copy
+from dataclasses import replace
 
 import pytest
 import torch
 from tiny_training import tiny_config
 
+from t2f_train.conditioning import condition_divergence
 from t2f_train.data.batches import Batch
 from t2f_train.layers import downsample, upsample
 from t2f_train.losses import (
     CriticBatch,
     critic_loss,
     drift,
+    generator_loss,
     gradient_penalty,
     real_gradient_penalty,
     score_batch,
@@ -82,7 +85,9 @@ def test_layers_of_higher_resolutions_do_not_move(networks, batch, config):
     small = Batch(batch.pixels[:, ::2, ::2], batch.tokens)
     step(networks, small, start, config)
     names = changed(model, networks.model) | changed(discriminator, networks.discriminator)
-    assert not any(name.startswith(("generator.blocks", "blocks")) for name in names)
+    higher = ("generator.blocks", "blocks", "generator.to_rgb.1", "from_rgb.1")
+    assert not any(name.startswith(higher) for name in names)
+    assert {"generator.first.dense.weight", "last.score.weight", "from_rgb.0.weight"} <= names
 
 
 def test_the_generators_step_leaves_no_gradient_in_the_discriminator(
@@ -124,6 +129,32 @@ def test_the_reported_loss_is_the_formula_of_wgan_gp_with_drift(networks, batch,
     torch.testing.assert_close(losses["discriminator_loss"], expected.detach())
 
 
+def test_the_generator_minimises_its_loss_against_the_new_discriminator_and_the_divergence(
+    networks, batch, moment, config
+):
+    noise = draw_step_noise(config, moment, CPU)
+    start = copy.deepcopy(networks)
+    losses = train_step(networks, batch, noise, moment, config.optimiser)
+    model = start.model
+    sentence = model.text_encoder(batch.tokens).detach()
+    mean, log_variance = model.conditioning(sentence)
+    images = model(batch.tokens, noise.epsilon, noise.noise, moment.depth, moment.fade)
+    scores = networks.discriminator(images, sentence, moment.depth, moment.fade)
+    divergence = condition_divergence(mean, log_variance)
+    expected = generator_loss("wgan-gp", scores) + 0.02 * divergence
+    torch.testing.assert_close(losses["generator_loss"], expected.detach())
+    torch.testing.assert_close(losses["condition_divergence"], divergence.detach())
+    # Adam's first step goes against the gradient, so the signs tell what was minimised.
+    for parameter, old in (
+        (networks.model.generator.first.dense.weight, model.generator.first.dense.weight),
+        (networks.model.conditioning.linear.weight, model.conditioning.linear.weight),
+    ):
+        (gradient,) = torch.autograd.grad(expected, old, retain_graph=True)
+        large = gradient.abs() > 1e-4
+        assert large.any()
+        assert torch.equal((parameter - old).sign()[large], -gradient.sign()[large])
+
+
 def test_a_lazy_penalty_comes_at_its_interval_and_weighs_that_much_more(batch):
     config = tiny_config(optimiser={"loss": "logistic-r1", "penalty": 0.5, "penalty_interval": 4})
     schedule = Schedule(config.phases)
@@ -137,7 +168,11 @@ def test_a_lazy_penalty_comes_at_its_interval_and_weighs_that_much_more(batch):
     penalty = real_gradient_penalty(start.discriminator, shown)
     weighted = (0.5 * 8 * 8 / 1024) * penalty
     torch.testing.assert_close(losses["penalty"], weighted.detach())
-    assert losses["discriminator_loss"] > 4 * losses["penalty"]
+    noise = draw_step_noise(config, schedule.at(4), CPU)
+    fake = start.model(batch.tokens, noise.epsilon, noise.noise, 1, schedule.at(4).fade).detach()
+    scores = score_batch(start.discriminator, replace(shown, fake=fake))
+    expected = critic_loss("logistic-r1", scores) + 0.001 * drift(scores) + 4 * weighted
+    torch.testing.assert_close(losses["discriminator_loss"], expected.detach())
     assert "penalty" not in step(networks, batch, schedule.at(5), config)
 
 
