@@ -130,7 +130,7 @@ def _head(attributes: FaceAttributes) -> Iterator[Trait]:
     )
     shape = {"heart": "heart-shaped"}.get(attributes.face_shape, attributes.face_shape)
     article = "an" if shape[0] in "aeiou" else "a"
-    yield Trait(weight=0.5, has=(f"{article} {shape} face",))
+    yield Trait(weight=0.5, share=0.4, has=(f"{article} {shape} face",))
     background = attributes.background
     yield Trait(
         weight=1.4,
@@ -145,13 +145,13 @@ def _face(attributes: FaceAttributes) -> Iterator[Trait]:
     if attributes.eyebrows != "medium":
         thick = ("thick eyebrows", "bushy eyebrows")
         thin = ("thin eyebrows", "fine eyebrows")
-        yield Trait(weight=0.6, has=thick if attributes.eyebrows == "thick" else thin)
+        yield Trait(weight=0.6, share=0.4, has=thick if attributes.eyebrows == "thick" else thin)
     if attributes.are_eyes_visible:
-        yield Trait(weight=0.7, has=(f"{attributes.eye_colour} eyes",))
+        yield Trait(weight=0.7, share=0.4, has=(f"{attributes.eye_colour} eyes",))
         if attributes.eye_form != "almond":
-            yield Trait(weight=0.4, has=(f"{attributes.eye_form} eyes",))
+            yield Trait(weight=0.4, share=0.4, has=(f"{attributes.eye_form} eyes",))
     if attributes.nose != "average":
-        yield Trait(weight=0.5, has=(f"a {attributes.nose} nose",))
+        yield Trait(weight=0.5, share=0.4, has=(f"a {attributes.nose} nose",))
 
 
 def _worn(attributes: FaceAttributes) -> Iterator[Trait]:
@@ -179,7 +179,7 @@ def _worn(attributes: FaceAttributes) -> Iterator[Trait]:
         yield Trait(weight=0.6, wears=("lipstick", "red lipstick"))
     yield Trait(
         weight=0.7,
-        share=0.6,
+        share=0.4,
         wears=(f"{attributes.clothes_colour} clothes", f"something {attributes.clothes_colour}"),
     )
 
@@ -217,4 +217,4 @@ def _mouth(attributes: FaceAttributes) -> Iterator[Trait]:
             serious = ("serious", "not smiling")
             yield Trait(weight=0.5, share=0.6, before=("serious",), being=serious)
     if attributes.lips != "medium" and attributes.mouth in ("neutral", "smiling", "frowning"):
-        yield Trait(weight=0.4, has=(f"{attributes.lips} lips",))
+        yield Trait(weight=0.4, share=0.4, has=(f"{attributes.lips} lips",))
