@@ -228,11 +228,9 @@ class FaceGenerator:
         )
 
     def _draw_latent(self, latent: Floats) -> Pictures:
-        # One face a run. ONNX Runtime multiplies a matrix by one row with another kernel than by
-        # several, and splits several rows among its threads, so that a face would depend on its
-        # company and on the machine: in batches of 2 to 16, 3 to 9 values in 200,000 came out a
-        # level off. Alone they are equal whatever the number of threads. The price, on two cores:
-        # 17 ms a face instead of 14 in runs of 16, for a network of 64 pixels and 256 channels.
+        # One face a run: in a batch, ONNX Runtime's kernels sum in another order, so that a face
+        # would depend on its company, by a level here and there. benchmarks/batching.py measures
+        # how much, and what drawing alone costs.
         outputs = self._generator.run({LATENT: latent[np.newaxis]})
         shape = (1, self.image_size, self.image_size, 3)
         picture: Pictures = _checked(outputs, IMAGE, np.uint8, shape)[0]
