@@ -62,7 +62,7 @@ def train(config: str, data: Path, out: Path, cache: Path | None, device: str) -
     from t2f_train.training_loop import prepare_run
 
     settings = load_config(config)
-    with ProgressReporter(Schedule(settings.phases), settings.model) as reporter:
+    with ProgressReporter(Schedule(settings.phases), settings.channels) as reporter:
         run = prepare_run(
             settings,
             data=data,

@@ -44,19 +44,19 @@ def sample_condition(mean: Tensor, log_variance: Tensor, epsilon: Tensor) -> Ten
     return mean + torch.exp(0.5 * log_variance) * epsilon
 
 
-def join_latent(condition: Tensor, noise: Tensor) -> Tensor:
+def join_latent(condition: Tensor | None, noise: Tensor) -> Tensor:
     """Joins condition and noise and scales them to the hypersphere of radius sqrt(latent).
 
     Source: ProGAN (arXiv:1710.10196), appendix A.1: latents are points on a hypersphere.
 
     Args:
-        condition: Shape `(batch, condition)`.
+        condition: Shape `(batch, condition)`; None for a model without text.
         noise: Shape `(batch, noise)`, from N(0, 1).
 
     Returns:
         Shape `(batch, condition + noise)`, each row of unit mean square.
     """
-    latent = torch.cat([condition, noise], dim=1)
+    latent = noise if condition is None else torch.cat([condition, noise], dim=1)
     return latent * (latent.square().mean(dim=1, keepdim=True) + 1e-8).rsqrt()
 
 

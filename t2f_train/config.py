@@ -17,8 +17,17 @@ else:
     import tomli as tomllib
 
 Positive = Annotated[int, msgspec.Meta(gt=0)]
-LossName = Literal["wgan-gp", "logistic-r1"]
+LossName = Literal["wgan-gp", "logistic-r1", "hinge"]
 """Losses that can be trained with."""
+
+EncoderName = Literal["lstm", "minilm", "none"]
+"""What reads the descriptions; `none` makes a model that draws without any."""
+
+Augmentation = Literal["colour", "translation", "cutout"]
+"""What DiffAugment does to every image that the discriminator sees."""
+
+Precision = Literal["float32", "bfloat16", "float16"]
+"""Type that the networks compute in; the weights themselves stay float32."""
 
 Share = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
 Decay = Annotated[float, msgspec.Meta(ge=0.0, lt=1.0)]
@@ -36,11 +45,19 @@ class DataSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     largest square at its centre."""
     licence: str | None = None
     """Terms of the data, carried into every bundle that is made from it."""
+    held_out: Annotated[float, msgspec.Meta(ge=0.0, le=0.5)] = 0.0
+    """Share of the images, chosen by a hash of their names, that training never sees and that
+    `t2f evaluate` compares with."""
+    horizontal_flips: bool = False
+    """Whether half of the images are mirrored; not for descriptions that say left or right."""
 
 
 class TextSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The tokeniser and the text encoder."""
 
+    encoder: EncoderName = "lstm"
+    """`lstm` is trained with the discriminator; `minilm` is a frozen pretrained sentence encoder;
+    with `none` there is no text at all: a ProGAN on its own."""
     vocabulary_size: Annotated[int, msgspec.Meta(ge=300)] = 1000
     """Most tokens of the tokeniser; 259 of them are the bytes and the special ones. Little text
     gives fewer."""
@@ -67,12 +84,9 @@ class ModelSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     channel_maximum: Positive = 256
     """Most feature channels at any resolution."""
 
-    def channels(self, resolution: int) -> tuple[int, ...]:
-        """Feature channels at 4, 8, … `resolution` pixels."""
-        sides = [4]
-        while sides[-1] < resolution:
-            sides.append(sides[-1] * 2)
-        return tuple(max(1, min(self.channel_maximum, self.channel_base // s)) for s in sides)
+    def channels_at(self, resolution: int) -> int:
+        """Feature channels at a resolution whose phase does not choose its own."""
+        return max(1, min(self.channel_maximum, self.channel_base // resolution))
 
 
 class OptimiserSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -86,13 +100,18 @@ class OptimiserSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     """What both networks minimise; see `t2f_train.losses`."""
     penalty: Weight = 10.0
     """Weight of the loss's penalty: for `wgan-gp` lambda (arXiv:1704.00028, section 4), for
-    `logistic-r1` gamma / 2 at 32x32 pixels, growing with the number of pixels
+    `logistic-r1` and `hinge` gamma / 2 at 32x32 pixels, growing with the number of pixels
     (as the heuristic of StyleGAN2-ADA's code, arXiv:2006.06676)."""
     penalty_interval: Positive = 1
-    """Steps from one penalty to the next. Above 1 it is lazy regularisation: the penalty weighs
-    that much more, and the discriminator's Adam is slowed by k / (k + 1) (StyleGAN2,
-    arXiv:1912.04958, appendix B; there the penalty is an update of its own, here it joins the
-    loss of its step)."""
+    """Steps from one penalty to the next. Above 1 it is lazy regularisation (StyleGAN2,
+    arXiv:1912.04958, appendix B): the penalty is an update of its own and weighs that much more,
+    and the discriminator's Adam is slowed by k / (k + 1) for the more updates that it takes."""
+    unconditional: Weight = 0.0
+    """Weight of a second head, which judges images without their descriptions (StackGAN++,
+    arXiv:1710.10916, section 3.2). Images without a description train it alone."""
+    augmentations: tuple[Augmentation, ...] = ()
+    """What is done to every image that the discriminator sees, real or drawn: any of `colour`,
+    `translation` and `cutout` (DiffAugment, arXiv:2006.10738)."""
     drift: Weight = 0.001
     """Weight of the drift term (ProGAN, appendix A.1)."""
     condition_divergence: Weight = 0.02
@@ -111,6 +130,22 @@ class OutputSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """Images between two sample sheets."""
     checkpoint_every: Positive = 20_000
     """Images between two checkpoints."""
+    evaluate_every: Positive | None = None
+    """Images between two evaluations, whose numbers join the log; None evaluates never."""
+    truncation: Share = 1.0
+    """Deviation of the latents of the sample sheets: 1 draws as the model was trained, less draws
+    what is more usual and less varied."""
+
+
+class ComputeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How the networks are computed."""
+
+    precision: Precision = "float32"
+    """`bfloat16` and `float16` compute what is safe in half the bits; `float16` scales its loss."""
+    channels_last: bool = False
+    """Whether images lie in memory pixel by pixel, which tensor cores want."""
+    compile: bool = False
+    """Whether `torch.compile` fuses the networks; the first steps of every phase take longer."""
 
 
 class Phase(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -125,12 +160,19 @@ class Phase(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     fade_fraction: Share = 0.85
     """Share of `images` over which the new layers' weight grows from 0 to 1; the first phase has
     nothing to fade from."""
+    channels: Positive | None = None
+    """Feature channels at this resolution; None takes those of `model`."""
 
     def __post_init__(self) -> None:
         if not 4 <= self.resolution <= 1024 or self.resolution & (self.resolution - 1):
             raise ValueError(
                 f"resolution is {self.resolution}; it must be a power of two from 4 to 1024"
             )
+
+    @property
+    def depth(self) -> int:
+        """Depth of the networks: 0 for 4x4 pixels, 1 for 8x8 and so on."""
+        return self.resolution.bit_length() - 3
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -144,6 +186,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     model: ModelSettings = ModelSettings()
     optimiser: OptimiserSettings = OptimiserSettings()
     output: OutputSettings = OutputSettings()
+    compute: ComputeSettings = ComputeSettings()
 
     def __post_init__(self) -> None:
         if not self.phases:
@@ -154,11 +197,40 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
                     f"a phase of {after.resolution} pixels follows one of {before.resolution}; "
                     f"each phase must double the resolution of the one before"
                 )
+        # The first phase has nothing to fade from.
+        for before, after in pairwise(self.phases[1:]):
+            if after.fade_fraction < before.fade_fraction:
+                raise ValueError(
+                    f"fade_fraction falls from {before.fade_fraction} at {before.resolution} "
+                    f"pixels to {after.fade_fraction} at {after.resolution}; it must rise or stay"
+                )
+        if self.text.encoder == "none" and self.optimiser.unconditional:
+            raise ValueError(
+                "optimiser.unconditional weighs a second head beside the description's, but "
+                "text.encoder is 'none', whose one head sees no description; leave it at 0"
+            )
 
     @property
     def resolution(self) -> int:
         """Side of the finished model's images, in pixels."""
         return self.phases[-1].resolution
+
+    @property
+    def is_conditional(self) -> bool:
+        """Whether the model draws from descriptions."""
+        return self.text.encoder != "none"
+
+    @property
+    def condition_size(self) -> int:
+        """Length of the condition: 0 for a model without text."""
+        return self.model.condition_size if self.is_conditional else 0
+
+    @property
+    def channels(self) -> tuple[int, ...]:
+        """Feature channels at 4, 8, … `resolution` pixels."""
+        chosen = {p.resolution: p.channels for p in self.phases if p.channels is not None}
+        sides = [4 << level for level in range(self.resolution.bit_length() - 2)]
+        return tuple(chosen.get(side, self.model.channels_at(side)) for side in sides)
 
     def to_dict(self) -> dict[str, Any]:
         """The configuration as plain dictionaries, lists, strings and numbers."""

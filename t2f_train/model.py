@@ -3,7 +3,12 @@
 import torch
 from torch import Tensor, nn
 
-from t2f_train.conditioning import ConditioningAugmentation, join_latent, sample_condition
+from t2f_train.conditioning import (
+    ConditioningAugmentation,
+    condition_divergence,
+    join_latent,
+    sample_condition,
+)
 from t2f_train.config import Config
 from t2f_train.discriminator import Discriminator
 from t2f_train.generator import Generator
@@ -15,26 +20,72 @@ class FaceModel(nn.Module):
 
     Args:
         config: The run's configuration.
-        vocabulary_size: Number of the tokeniser's tokens.
+        vocabulary_size: Number of the tokeniser's tokens; 0 for a model without text.
     """
 
     def __init__(self, config: Config, vocabulary_size: int) -> None:
         super().__init__()
         text, model = config.text, config.model
-        self.text_encoder = TextEncoder(vocabulary_size, text.embedding_size, text.sentence_size)
-        self.conditioning = ConditioningAugmentation(text.sentence_size, model.condition_size)
-        self.generator = Generator(
-            model.condition_size + model.noise_size, model.channels(config.resolution)
-        )
+        self.text_encoder: TextEncoder | None = None
+        self.conditioning: ConditioningAugmentation | None = None
+        if config.is_conditional:
+            self.text_encoder = TextEncoder(
+                vocabulary_size, text.embedding_size, text.sentence_size
+            )
+            self.conditioning = ConditioningAugmentation(text.sentence_size, model.condition_size)
+        self.condition_size = config.condition_size
+        self.generator = Generator(config.condition_size + model.noise_size, config.channels)
+
+    def read(self, tokens: Tensor | None) -> Tensor | None:
+        """Reads descriptions.
+
+        Args:
+            tokens: Shape `(batch, length)`, int64, padded with 0; not looked at by a model
+                without text.
+
+        Returns:
+            The sentence embeddings psi, shape `(batch, sentence)`; None of a model without text.
+        """
+        if self.text_encoder is None:
+            return None
+        if tokens is None:
+            raise ValueError("this model draws from descriptions; give tokens")
+        sentence: Tensor = self.text_encoder(tokens)
+        return sentence
+
+    def place(
+        self, sentence: Tensor | None, epsilon: Tensor, noise: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Places descriptions in the space of latents.
+
+        Args:
+            sentence: Shape `(batch, sentence)`; None for a model without text.
+            epsilon: Shape `(batch, condition)`, from N(0, 1); no columns without text.
+            noise: Shape `(batch, noise)`, from N(0, 1).
+
+        Returns:
+            The latents, shape `(batch, latent)`, and the condition's divergence from N(0, 1), a
+            scalar in nats: 0 for a model without text.
+        """
+        if self.conditioning is None:
+            return join_latent(None, noise), torch.zeros((), device=noise.device)
+        mean, log_variance = self.conditioning(sentence)
+        latent = join_latent(sample_condition(mean, log_variance, epsilon), noise)
+        return latent, condition_divergence(mean, log_variance)
 
     def forward(
-        self, tokens: Tensor, epsilon: Tensor, noise: Tensor, depth: int, fade: float = 1.0
+        self,
+        tokens: Tensor | None,
+        epsilon: Tensor,
+        noise: Tensor,
+        depth: int,
+        fade: float = 1.0,
     ) -> Tensor:
         """Draws one image a description.
 
         Args:
-            tokens: Shape `(batch, length)`, int64, padded with 0.
-            epsilon: Shape `(batch, condition)`, from N(0, 1).
+            tokens: Shape `(batch, length)`, int64, padded with 0; None for a model without text.
+            epsilon: Shape `(batch, condition)`, from N(0, 1); no columns without text.
             noise: Shape `(batch, noise)`, from N(0, 1).
             depth: 0 for 4x4 pixels, 1 for 8x8 and so on.
             fade: Weight of the newest layers, 0 to 1.
@@ -42,8 +93,7 @@ class FaceModel(nn.Module):
         Returns:
             Shape `(batch, 3, side, side)`, RGB, nominally -1 to 1.
         """
-        mean, log_variance = self.conditioning(self.text_encoder(tokens))
-        latent = join_latent(sample_condition(mean, log_variance, epsilon), noise)
+        latent, _ = self.place(self.read(tokens), epsilon, noise)
         images: Tensor = self.generator(latent, depth, fade)
         return images
 
@@ -51,9 +101,10 @@ class FaceModel(nn.Module):
 def new_discriminator(config: Config) -> Discriminator:
     """The discriminator that mirrors the generator of `config`."""
     return Discriminator(
-        config.model.channels(config.resolution),
-        sentence_size=config.text.sentence_size,
+        config.channels,
+        sentence_size=config.text.sentence_size if config.is_conditional else 0,
         compressed_size=config.model.compressed_size,
+        has_second_head=config.optimiser.unconditional > 0.0,
     )
 
 

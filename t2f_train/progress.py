@@ -9,7 +9,7 @@ from typing import Protocol
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from t2f_train.config import ModelSettings
+from t2f_train.config import Phase
 from t2f_train.schedule import Moment, Schedule
 
 SECONDS_BETWEEN_LINES = 15.0
@@ -37,13 +37,15 @@ FIXED_COST = 2e6
 multiplications of `image_cost`: fitted to phases of 4 to 32 pixels on two CPU cores."""
 
 
-def image_cost(settings: ModelSettings, resolution: int) -> float:
+def image_cost(channels: tuple[int, ...]) -> float:
     """Relative cost of training on one image: multiplications of the generator's convolutions.
 
     Only ratios between resolutions mean anything: they scale the measured speed of one phase to
     the phases that are still to come.
+
+    Args:
+        channels: Feature channels at 4, 8, … pixels, up to the resolution that is trained.
     """
-    channels = settings.channels(resolution)
     cost = FIXED_COST + channels[0] ** 2 * 9 * 16
     for level, (inputs, outputs) in enumerate(pairwise(channels), start=1):
         pixels = (4 << level) ** 2
@@ -56,12 +58,12 @@ class Stopwatch:
 
     Args:
         schedule: The run's schedule.
-        settings: Sizes of the networks, which tell what later phases cost.
+        channels: Feature channels at 4, 8, … pixels, which tell what later phases cost.
     """
 
-    def __init__(self, schedule: Schedule, settings: ModelSettings) -> None:
+    def __init__(self, schedule: Schedule, channels: tuple[int, ...]) -> None:
         self._schedule = schedule
-        self._settings = settings
+        self._channels = channels
         self._phase_index = -1
         self._start = (0.0, 0)
 
@@ -77,15 +79,17 @@ class Stopwatch:
             return 0.0, float("inf")
         rate = images / seconds
         phases = self._schedule.phases
-        here = image_cost(self._settings, moment.phase.resolution)
+        here = self._image_cost(moment.phase)
         work = self._schedule.phase_images(moment.phase_index) - (
             moment.phase_step * moment.phase.batch_size
         )
         left = float(work) * here
         for index in range(moment.phase_index + 1, len(phases)):
-            cost = image_cost(self._settings, phases[index].resolution)
-            left += self._schedule.phase_images(index) * cost
+            left += self._schedule.phase_images(index) * self._image_cost(phases[index])
         return rate, left / here / rate
+
+    def _image_cost(self, phase: Phase) -> float:
+        return image_cost(self._channels[: phase.depth + 1])
 
 
 def duration(seconds: float) -> str:
@@ -102,16 +106,16 @@ class ProgressReporter(AbstractContextManager["ProgressReporter"]):
 
     Args:
         schedule: The run's schedule.
-        settings: Sizes of the networks.
+        channels: Feature channels at 4, 8, … pixels.
         console: Where to show it; None takes standard error.
     """
 
     def __init__(
-        self, schedule: Schedule, settings: ModelSettings, console: Console | None = None
+        self, schedule: Schedule, channels: tuple[int, ...], console: Console | None = None
     ) -> None:
         self._console = console or Console(stderr=True)
         self._schedule = schedule
-        self._stopwatch = Stopwatch(schedule, settings)
+        self._stopwatch = Stopwatch(schedule, channels)
         self._last_line = time.monotonic()
         self._bar = Progress(
             TextColumn("{task.description}"),

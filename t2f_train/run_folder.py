@@ -2,7 +2,7 @@
 
 RUN/
   run.json          the configuration, the data's fingerprint, versions
-  tokenizer.model   SentencePiece, trained on the run's descriptions
+  tokenizer.model   SentencePiece, trained on the run's descriptions; none without text
   metrics.jsonl     one line of losses every `output.log_every` images
   samples/          sheets of the same descriptions and latents as training goes on
   checkpoints/      the latest states to continue or export from
@@ -45,8 +45,8 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """Number of images."""
     data_descriptions: int
     """Number of descriptions."""
-    tokenizer_sha256: str
-    """SHA-256 of tokenizer.model."""
+    tokenizer_sha256: str | None
+    """SHA-256 of tokenizer.model; None of a model without text."""
     commit: str | None
     """Commit of T2F's own source, where it runs from a checkout."""
     versions: dict[str, str]
@@ -135,11 +135,12 @@ class RunFolder:
                 f"--data or name a new folder with --out"
             )
 
-    def start(self, record: RunRecord, tokenizer: bytes) -> None:
+    def start(self, record: RunRecord, tokenizer: bytes | None) -> None:
         """Writes the first files of a new run; the record last, since it makes the run one."""
         self.samples.mkdir(exist_ok=True)
         self.checkpoints.mkdir(exist_ok=True)
-        write_atomically(self.tokenizer_path, tokenizer)
+        if tokenizer is not None:
+            write_atomically(self.tokenizer_path, tokenizer)
         content = msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n"
         write_atomically(self.record_path, content)
 

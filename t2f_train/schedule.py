@@ -26,7 +26,7 @@ class Moment:
     @property
     def depth(self) -> int:
         """Depth of the networks: 0 for 4x4 pixels, 1 for 8x8 and so on."""
-        return self.phase.resolution.bit_length() - 3
+        return self.phase.depth
 
 
 class Schedule:

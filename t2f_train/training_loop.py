@@ -21,7 +21,7 @@ from t2f_train.data.batches import FaceBatches
 from t2f_train.data.captioned_face import CaptionedFace
 from t2f_train.data.pyramid import ImagePyramid
 from t2f_train.data.readers import read_faces
-from t2f_train.errors import DivergedError, RunError
+from t2f_train.errors import ConfigError, DivergedError, RunError
 from t2f_train.progress import Reporter
 from t2f_train.run_folder import RunFolder, RunRecord
 from t2f_train.samples import SampleSheets
@@ -71,6 +71,7 @@ class TrainingRun:
 
     Raises:
         RunError: If the folder holds another run.
+        ConfigError: If there are images without descriptions and no second head to judge them.
         DataError: If there are fewer images than a batch holds, or a description shows nothing.
     """
 
@@ -91,14 +92,22 @@ class TrainingRun:
         self._reporter = reporter
         descriptions = [text for face in faces for text in face.descriptions]
         self._is_new = not folder.record_path.exists()
-        if self._is_new:
-            self._tokenizer = train_tokenizer(descriptions, config.text.vocabulary_size)
-        else:
-            self._tokenizer = folder.read_tokenizer(folder.read_record())
-        tokenizer = Tokenizer(self._tokenizer, maximum_tokens=config.text.maximum_tokens)
-        self._batches = FaceBatches(faces, pyramid, tokenizer, seed=config.seed)
+        self._tokenizer: bytes | None = None
+        tokenizer: Tokenizer | None = None
+        if config.is_conditional:
+            self._tokenizer = self._make_tokenizer(descriptions)
+            tokenizer = Tokenizer(self._tokenizer, maximum_tokens=config.text.maximum_tokens)
+        self._batches = FaceBatches(
+            faces, pyramid, tokenizer, seed=config.seed, flips=config.data.horizontal_flips
+        )
         for phase in config.phases:
             self._batches.check_batch_size(phase.batch_size)
+        if self._batches.uncaptioned and not config.optimiser.unconditional:
+            raise ConfigError(
+                f"{self._batches.uncaptioned} of {len(faces)} images have no description, and "
+                f"nothing would judge them: set optimiser.unconditional above 0 (1 is usual) to "
+                f"train a second head on them, or write descriptions"
+            )
         self._sheets = SampleSheets(folder.samples, sampled_descriptions(descriptions), tokenizer)
         self._record = RunRecord(
             config=config,
@@ -106,16 +115,21 @@ class TrainingRun:
             data_fingerprint=pyramid.fingerprint,
             data_images=len(faces),
             data_descriptions=len(descriptions),
-            tokenizer_sha256=hashlib.sha256(self._tokenizer).hexdigest(),
+            tokenizer_sha256=sha256_of(self._tokenizer),
             commit=source_commit(),
             versions=library_versions(),
         )
         if not self._is_new:
             folder.check_same(self._record)
-        self.networks = Networks(config, tokenizer.vocabulary_size, device)
+        self.networks = Networks(config, tokenizer.vocabulary_size if tokenizer else 0, device)
         self._losses = RunningLosses()
         self._last_losses: dict[str, float] = {}
         self.step = 0
+
+    def _make_tokenizer(self, descriptions: Sequence[str]) -> bytes:
+        if self._is_new:
+            return train_tokenizer(descriptions, self.config.text.vocabulary_size)
+        return self._folder.read_tokenizer(self._folder.read_record())
 
     def _continue_from_checkpoint(self) -> int:
         checkpoint = latest_checkpoint(self._folder.checkpoints)
@@ -250,6 +264,11 @@ def sampled_descriptions(descriptions: Sequence[str]) -> list[str]:
     different = list(dict.fromkeys(descriptions))
     stride = max(1, len(different) // SAMPLED_DESCRIPTIONS)
     return different[::stride][:SAMPLED_DESCRIPTIONS]
+
+
+def sha256_of(content: bytes | None) -> str | None:
+    """SHA-256 in hexadecimal; None of None."""
+    return None if content is None else hashlib.sha256(content).hexdigest()
 
 
 def library_versions() -> dict[str, str]:

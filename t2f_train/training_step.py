@@ -7,15 +7,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from t2f_train.conditioning import condition_divergence, join_latent, sample_condition
+from t2f_train.augmentation import RANDOM_NUMBERS, augment
 from t2f_train.config import Config, OptimiserSettings
 from t2f_train.data.batches import Batch, step_random
 from t2f_train.layers import downsample, upsample
 from t2f_train.losses import (
+    BatchScores,
     CriticBatch,
-    critic_loss,
-    drift,
-    generator_loss,
+    adversarial_loss,
+    discriminator_loss,
     score_batch,
     weighted_penalty,
 )
@@ -33,6 +33,10 @@ class StepNoise:
     """Shape `(batch, noise)`, from N(0, 1)."""
     mix: Tensor
     """Shape `(batch, 1, 1, 1)`, uniform in 0 to 1."""
+    augment_real: Tensor
+    """Shape `(batch, RANDOM_NUMBERS)`, uniform in 0 to 1: how real images are changed."""
+    augment_fake: Tensor
+    """As `augment_real`, for drawn images."""
 
 
 def draw_step_noise(config: Config, moment: Moment, device: torch.device) -> StepNoise:
@@ -44,9 +48,16 @@ def draw_step_noise(config: Config, moment: Moment, device: torch.device) -> Ste
         values = random.standard_normal((batch, size), dtype=np.float32)
         return torch.from_numpy(values).to(device)
 
-    epsilon, noise = normal(model.condition_size), normal(model.noise_size)
-    mix = torch.from_numpy(random.random((batch, 1, 1, 1), dtype=np.float32)).to(device)
-    return StepNoise(epsilon, noise, mix)
+    def uniform(*shape: int) -> Tensor:
+        return torch.from_numpy(random.random((batch, *shape), dtype=np.float32)).to(device)
+
+    return StepNoise(
+        epsilon=normal(config.condition_size),
+        noise=normal(model.noise_size),
+        mix=uniform(1, 1, 1),
+        augment_real=uniform(RANDOM_NUMBERS),
+        augment_fake=uniform(RANDOM_NUMBERS),
+    )
 
 
 def fade_reals(images: Tensor, fade: float) -> Tensor:
@@ -90,14 +101,12 @@ class Networks:
         about language here that the generator cannot bend to its own ends.
         """
         model, settings = self.model, self._settings
-        self.generator_parameters = [
-            *model.conditioning.parameters(),
-            *model.generator.active_parameters(depth),
-        ]
-        self.discriminator_parameters = [
-            *model.text_encoder.parameters(),
-            *self.discriminator.active_parameters(depth),
-        ]
+        self.generator_parameters = model.generator.active_parameters(depth)
+        self.discriminator_parameters = self.discriminator.active_parameters(depth)
+        if model.conditioning is not None:
+            self.generator_parameters += model.conditioning.parameters()
+        if model.text_encoder is not None:
+            self.discriminator_parameters += model.text_encoder.parameters()
 
         def adam(parameters: list[torch.nn.Parameter], slowing: float) -> torch.optim.Adam:
             first, second = settings.adam_betas
@@ -136,40 +145,65 @@ def train_step(
     model, discriminator = networks.model, networks.discriminator
     depth, fade = moment.depth, moment.fade
     real = fade_reals(to_signed(batch.pixels), fade)
-    sentence = model.text_encoder(batch.tokens)
-
-    mean, log_variance = model.conditioning(sentence.detach())
-    latent = join_latent(sample_condition(mean, log_variance, noise.epsilon), noise.noise)
-    fake = model.generator(latent, depth, fade)
-
+    sentence = model.read(batch.tokens)
+    seen = None if sentence is None else sentence.detach()
+    latent, divergence = model.place(seen, noise.epsilon, noise.noise)
+    # Once for both steps, the augmentation too: the generator learns from what was judged.
+    fake = augment(model.generator(latent, depth, fade), noise.augment_fake, settings.augmentations)
     shown = CriticBatch(
-        real=real, fake=fake.detach(), sentence=sentence, mix=noise.mix, depth=depth, fade=fade
+        real=augment(real, noise.augment_real, settings.augmentations),
+        fake=fake.detach(),
+        sentence=sentence,
+        mix=noise.mix,
+        depth=depth,
+        fade=fade,
+        captioned=batch.captioned,
     )
-    scores = score_batch(discriminator, shown)
-    discriminator_loss = critic_loss(settings.loss, scores) + settings.drift * drift(scores)
-    losses = {
-        "wasserstein": scores.real.mean() - scores.fake.mean(),
-        "matching": scores.real.mean() - scores.mismatched.mean(),
-    }
-    if moment.step % settings.penalty_interval == 0:
-        penalty = weighted_penalty(discriminator, shown, settings)
-        discriminator_loss = discriminator_loss + settings.penalty_interval * penalty
-        losses["penalty"] = penalty
-    networks.discriminator_optimiser.zero_grad()
-    torch.autograd.backward(discriminator_loss)
-    networks.discriminator_optimiser.step()
+    losses = _discriminator_step(networks, shown, moment, settings)
 
-    fake_scores = discriminator(fake, sentence.detach(), depth, fade)
-    adversarial = generator_loss(settings.loss, fake_scores)
-    divergence = condition_divergence(mean, log_variance)
-    generator_total = adversarial + settings.condition_divergence * divergence
+    features = discriminator.features(fake, depth, fade)
+    adversarial = adversarial_loss(discriminator, features, seen, settings)
+    total = adversarial + settings.condition_divergence * divergence
     networks.generator_optimiser.zero_grad()
     # Named inputs: the discriminator's weights get no gradient here, which would be thrown away.
-    torch.autograd.backward(generator_total, inputs=networks.generator_parameters)
+    torch.autograd.backward(total, inputs=networks.generator_parameters)
     networks.generator_optimiser.step()
     networks.average(len(batch.pixels))
 
-    losses["discriminator_loss"] = discriminator_loss
-    losses["generator_loss"] = generator_total
-    losses["condition_divergence"] = divergence
+    losses["generator_loss"] = total
+    if sentence is not None:
+        losses["condition_divergence"] = divergence
     return {name: loss.detach() for name, loss in losses.items()}
+
+
+def _discriminator_step(
+    networks: Networks, shown: CriticBatch, moment: Moment, settings: OptimiserSettings
+) -> dict[str, Tensor]:
+    discriminator, optimiser = networks.discriminator, networks.discriminator_optimiser
+    scores = score_batch(discriminator, shown)
+    loss = discriminator_loss(scores, settings)
+    losses = _score_differences(scores)
+    is_lazy = settings.penalty_interval > 1
+    if not is_lazy:
+        losses["penalty"] = weighted_penalty(discriminator, shown, settings)
+        loss = loss + losses["penalty"]
+    losses["discriminator_loss"] = loss
+    optimiser.zero_grad()
+    torch.autograd.backward(loss)
+    optimiser.step()
+    if is_lazy and moment.step % settings.penalty_interval == 0:
+        losses["penalty"] = weighted_penalty(discriminator, shown, settings)
+        optimiser.zero_grad()
+        torch.autograd.backward(settings.penalty_interval * losses["penalty"])
+        optimiser.step()
+    return losses
+
+
+def _score_differences(scores: BatchScores) -> dict[str, Tensor]:
+    first, second = scores.first, scores.second
+    differences = {"wasserstein": first.mean_real() - first.fake.mean()}
+    if first.mismatched is not None:
+        differences["matching"] = first.mean_real() - first.mismatched.mean()
+    if second is not None:
+        differences["wasserstein_alone"] = second.real.mean() - second.fake.mean()
+    return differences

@@ -19,6 +19,7 @@ from t2f_train.tokenizer import cut_tokens
 
 _ORDER_STREAM = 1
 _NOISE_STREAM = 2
+_CHOICE_STREAM = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +28,20 @@ class Batch:
 
     pixels: Tensor
     """Shape `(batch, side, side, 3)`, uint8, RGB; all of different images."""
-    tokens: Tensor
-    """Shape `(batch, length)`, int64, padded with 0: one description of each image."""
+    tokens: Tensor | None
+    """Shape `(batch, length)`, int64, padded with 0: one description of each image, or somebody
+    else's for one that has none; None where the model has no text."""
+    captioned: Tensor | None = None
+    """Shape `(batch,)`, float32: 1 for an image with a description of its own, 0 for one without;
+    None where all images of the data have descriptions."""
 
     def to(self, device: torch.device) -> "Batch":
         """The same batch on another device."""
-        return Batch(self.pixels.to(device), self.tokens.to(device))
+        return Batch(
+            self.pixels.to(device),
+            None if self.tokens is None else self.tokens.to(device),
+            None if self.captioned is None else self.captioned.to(device),
+        )
 
 
 def order_random(seed: int, phase_index: int) -> np.random.Generator:
@@ -44,6 +53,12 @@ def order_random(seed: int, phase_index: int) -> np.random.Generator:
 def step_random(seed: int, step: int) -> np.random.Generator:
     """The random numbers of one step's noise: so a resumed run draws what an unbroken one does."""
     philox = np.random.Philox(key=[seed, _NOISE_STREAM], counter=[0, 0, 0, step])
+    return np.random.Generator(philox)
+
+
+def choice_random(seed: int, step: int) -> np.random.Generator:
+    """The random numbers of one step's flips and borrowed descriptions."""
+    philox = np.random.Philox(key=[seed, _CHOICE_STREAM], counter=[0, 0, 0, step])
     return np.random.Generator(philox)
 
 
@@ -79,40 +94,48 @@ class FaceBatches:
     Args:
         faces: The captioned faces, in the order of the pyramid.
         pyramid: Their images.
-        tokenizer: Reads the descriptions.
+        tokenizer: Reads the descriptions; None for a model without text.
         seed: Decides order and choice of descriptions.
+        flips: Whether half of the images are mirrored.
 
     Raises:
-        DataError: If a description has no tokens, such as one of invisible characters.
+        DataError: If a description has no tokens, such as one of invisible characters, or fewer
+            than two images have a description.
     """
 
     def __init__(
         self,
         faces: Sequence[CaptionedFace],
         pyramid: ImagePyramid,
-        tokenizer: Tokenizer,
+        tokenizer: Tokenizer | None,
         *,
         seed: int,
+        flips: bool = False,
     ) -> None:
-        problems = Problems("descriptions", "each needs a visible letter; write or remove them")
-        for face in faces:
-            for text in face.descriptions:
-                if not tokenizer.encode(text):
-                    problems.add(face.image, f"has the description {text!r}, which shows nothing")
-        problems.raise_if_any()
         self._pyramid = pyramid
         self._seed = seed
-        self._tokens = [
-            [cut_tokens(tokenizer, text) for text in face.descriptions] for face in faces
-        ]
-        self._descriptions = np.array([len(rows) for rows in self._tokens])
+        self._flips = flips
+        self._count = len(faces)
+        self._tokens = None if tokenizer is None else read_descriptions(faces, tokenizer)
+        self._descriptions = np.array([len(rows) for rows in self._tokens or ()])
+        self._captioned = np.flatnonzero(self._descriptions)
+        if tokenizer is not None and len(self._captioned) < 2:
+            raise DataError(
+                f"{len(self._captioned)} of {self._count} images have a description; a model that "
+                f"draws from descriptions needs two or more, or set text.encoder to 'none'"
+            )
+
+    @property
+    def uncaptioned(self) -> int:
+        """Number of images without a description, which only a second head can use."""
+        return 0 if self._tokens is None else self._count - len(self._captioned)
 
     def check_batch_size(self, batch_size: int) -> None:
         """Raises `DataError` if a batch of different images cannot be filled."""
-        if len(self._tokens) < batch_size:
+        if self._count < batch_size:
             raise DataError(
                 f"a batch of {batch_size} needs {batch_size} different images, but the data has "
-                f"{len(self._tokens)}; lower batch_size or add images"
+                f"{self._count}; lower batch_size or add images"
             )
 
     def from_moment(self, moment: Moment) -> Iterator[Batch]:
@@ -121,13 +144,66 @@ class FaceBatches:
         An image with several descriptions gives the next one each time that it is drawn.
         """
         random = order_random(self._seed, moment.phase_index)
-        upcoming = random.integers(self._descriptions)
-        order = image_order(len(self._tokens), moment.phase.batch_size, random)
+        upcoming = random.integers(np.maximum(self._descriptions, 1))
+        order = image_order(self._count, moment.phase.batch_size, random)
         for skipped in islice(order, moment.phase_step):
-            upcoming[skipped] += 1
+            if self._tokens is not None:
+                upcoming[skipped] += 1
         images = self._pyramid.images(moment.phase.resolution)
-        for numbers in order:
-            choice = upcoming[numbers] % self._descriptions[numbers]
+        for step, numbers in enumerate(order, start=moment.step):
+            choices = choice_random(self._seed, step)
+            pixels = images[numbers]
+            if self._flips:
+                is_flipped = choices.random(len(numbers)) < 0.5
+                pixels[is_flipped] = pixels[is_flipped, :, ::-1]
+            if self._tokens is None:
+                yield Batch(torch.from_numpy(pixels), None)
+                continue
+            yield self._with_descriptions(pixels, self._tokens, numbers, upcoming, choices)
             upcoming[numbers] += 1
-            rows = [self._tokens[n][c] for n, c in zip(numbers, choice, strict=True)]
-            yield Batch(torch.from_numpy(images[numbers]), torch.from_numpy(pad(rows)))
+
+    def _with_descriptions(
+        self,
+        pixels: NDArray[np.uint8],
+        tokens: list[list[NDArray[np.int64]]],
+        numbers: NDArray[np.int64],
+        upcoming: NDArray[np.int64],
+        choices: np.random.Generator,
+    ) -> Batch:
+        is_captioned = self._descriptions[numbers] > 0
+        authors = numbers.copy()
+        if not is_captioned.all():
+            authors[~is_captioned] = self._lenders(numbers, choices)[~is_captioned]
+        choice = upcoming[authors] % self._descriptions[authors]
+        rows = pad([tokens[a][c] for a, c in zip(authors, choice, strict=True)])
+        captioned = torch.from_numpy(is_captioned.astype(np.float32)) if self.uncaptioned else None
+        return Batch(torch.from_numpy(pixels), torch.from_numpy(rows), captioned)
+
+    def _lenders(
+        self, numbers: NDArray[np.int64], choices: np.random.Generator
+    ) -> NDArray[np.int64]:
+        """Whose description each image would borrow.
+
+        Never that of the image after it, which gets this row's as somebody else's.
+        """
+        places = choices.integers(len(self._captioned), size=len(numbers))
+        is_next = self._captioned[places] == np.roll(numbers, -1)
+        lenders: NDArray[np.int64] = self._captioned[(places + is_next) % len(self._captioned)]
+        return lenders
+
+
+def read_descriptions(
+    faces: Sequence[CaptionedFace], tokenizer: Tokenizer
+) -> list[list[NDArray[np.int64]]]:
+    """Tokens of every description of every face, cut to the tokeniser's limit.
+
+    Raises:
+        DataError: With every description that has no tokens.
+    """
+    problems = Problems("descriptions", "each needs a visible letter; write or remove them")
+    for face in faces:
+        for text in face.descriptions:
+            if not tokenizer.encode(text):
+                problems.add(face.image, f"has the description {text!r}, which shows nothing")
+    problems.raise_if_any()
+    return [[cut_tokens(tokenizer, text) for text in face.descriptions] for face in faces]

@@ -31,7 +31,18 @@ def test_channels_shrink_with_the_resolution_down_from_the_maximum():
     config = config_from_dict(
         changed(model={"channel_base": 64, "channel_maximum": 10}), source="test"
     )
-    assert config.model.channels(32) == (10, 8, 4, 2)
+    assert [config.model.channels_at(side) for side in (4, 8, 16, 32)] == [10, 8, 4, 2]
+
+
+def test_a_phase_chooses_the_width_of_its_resolution():
+    phases = [
+        {"resolution": 8, "images": 16, "batch_size": 4},
+        {"resolution": 16, "images": 16, "batch_size": 4, "channels": 3},
+    ]
+    config = config_from_dict(
+        changed(model={"channel_base": 64, "channel_maximum": 10}, phases=phases), source="test"
+    )
+    assert config.channels == (10, 8, 3)
 
 
 @pytest.mark.parametrize(
@@ -63,6 +74,20 @@ def test_channels_shrink_with_the_resolution_down_from_the_maximum():
                 ]
             ),
             r"a phase of 16 pixels follows one of 4; each phase must double the resolution",
+        ),
+        (
+            changed(
+                phases=[
+                    {"resolution": 4, "images": 9, "batch_size": 2, "fade_fraction": 0.9},
+                    {"resolution": 8, "images": 9, "batch_size": 2, "fade_fraction": 0.7},
+                    {"resolution": 16, "images": 9, "batch_size": 2, "fade_fraction": 0.5},
+                ]
+            ),
+            r"fade_fraction falls from 0.7 at 8 pixels to 0.5 at 16; it must rise or stay",
+        ),
+        (
+            changed(text={"encoder": "none"}, optimiser={"unconditional": 1.0}),
+            r"optimiser.unconditional weighs a second head .* leave it at 0",
         ),
     ],
 )

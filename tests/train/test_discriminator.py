@@ -57,3 +57,18 @@ def test_the_description_changes_the_score(discriminator):
     one = discriminator(images, random(2, 7, seed=1), depth=1)
     other = discriminator(images, random(2, 7, seed=2), depth=1)
     assert (one - other).abs().min() > 1e-6
+
+
+def test_a_discriminator_without_text_scores_images_alone():
+    torch.manual_seed(0)
+    alone = Discriminator((8, 8), sentence_size=0, compressed_size=5).double()
+    assert alone(random(3, 3, 8, 8), None, depth=1).shape == (3,)
+    assert not any("compression" in name for name, _ in alone.named_parameters())
+
+
+def test_the_heads_say_what_they_lack(discriminator):
+    features = discriminator.features(random(2, 3, 8, 8), depth=1)
+    with pytest.raises(ValueError, match="give sentences"):
+        discriminator.score(features, None)
+    with pytest.raises(ValueError, match="no second head"):
+        discriminator.score_alone(features)

@@ -1,11 +1,15 @@
 import pytest
 import torch
 
+from t2f_train.config import OptimiserSettings
 from t2f_train.discriminator import Discriminator
 from t2f_train.losses import (
+    BatchScores,
     CriticBatch,
     CriticScores,
+    adversarial_loss,
     critic_loss,
+    discriminator_loss,
     drift,
     generator_loss,
     gradient_penalty,
@@ -49,7 +53,7 @@ def test_nobody_keeps_their_own_description():
 def test_shared_features_give_the_scores_and_gradients_of_three_separate_passes(
     discriminator, batch
 ):
-    shared = score_batch(discriminator, batch)
+    shared = score_batch(discriminator, batch).first
     real, fake, sentence = batch.real, batch.fake, batch.sentence
     separate = CriticScores(
         real=discriminator(real, sentence, DEPTH, FADE),
@@ -86,10 +90,82 @@ def test_the_logistic_loss_is_the_cross_entropy_of_right_and_wrong_pairs():
     torch.testing.assert_close(generator_loss("logistic-r1", scores.fake), expected)
 
 
+def test_the_hinge_loss_stops_pushing_beyond_its_margins():
+    scores = CriticScores(
+        real=torch.tensor([3.0, 0.5]),
+        fake=torch.tensor([-2.0, 1.0]),
+        mismatched=torch.tensor([-0.5]),
+    )
+    # (0 + 0.5) / 2 for the real ones, half of (0 + 2) / 2 and half of 0.5 for the wrong ones
+    assert critic_loss("hinge", scores) == 0.25 + 0.5 * 1.0 + 0.5 * 0.5
+    assert generator_loss("hinge", scores.fake) == 0.5
+
+
+@pytest.mark.parametrize("name", ["wgan-gp", "logistic-r1", "hinge"])
+def test_without_descriptions_drawn_images_are_the_only_wrong_ones(name):
+    real, fake = random(5, seed=1), random(5, seed=2)
+    alone = critic_loss(name, CriticScores(real, fake))
+    torch.testing.assert_close(alone, critic_loss(name, CriticScores(real, fake, fake)))
+
+
+@pytest.mark.parametrize("name", ["wgan-gp", "logistic-r1", "hinge"])
+def test_a_real_image_without_a_description_does_not_count(name):
+    real, fake, mismatched = (random(4, seed=seed) for seed in (1, 2, 3))
+    captioned = torch.tensor([1.0, 0.0, 1.0, 0.0]).double()
+    scores = CriticScores(real, fake, mismatched, captioned)
+    kept = CriticScores(real[::2], fake, mismatched)
+    torch.testing.assert_close(critic_loss(name, scores), critic_loss(name, kept))
+    torch.testing.assert_close(drift(scores), drift(kept))
+    nobody = CriticScores(real, fake, mismatched, torch.zeros(4).double())
+    assert critic_loss(name, nobody).isfinite()
+
+
+def test_the_second_head_has_the_same_loss_at_its_weight():
+    first = CriticScores(*(random(4, seed=seed) for seed in (1, 2, 3)))
+    second = CriticScores(random(4, seed=4), random(4, seed=5))
+    settings = OptimiserSettings(loss="hinge", drift=0.25, unconditional=0.5)
+    expected = critic_loss("hinge", first) + 0.25 * drift(first)
+    expected += 0.5 * (critic_loss("hinge", second) + 0.25 * drift(second))
+    torch.testing.assert_close(discriminator_loss(BatchScores(first, second), settings), expected)
+
+
+@pytest.fixture
+def two_headed():
+    torch.manual_seed(0)
+    return Discriminator((6, 6), sentence_size=5, compressed_size=3, has_second_head=True).double()
+
+
+def test_both_heads_judge_the_same_features(two_headed, batch):
+    scores = score_batch(two_headed, batch)
+    features = two_headed.features(batch.real, DEPTH, FADE)
+    torch.testing.assert_close(scores.second.real, two_headed.score_alone(features))
+    torch.testing.assert_close(scores.first.real, two_headed.score(features, batch.sentence))
+    assert scores.second.mismatched is None
+
+
+def test_the_generator_answers_to_both_heads(two_headed, batch):
+    features = two_headed.features(batch.fake, DEPTH, FADE)
+    settings = OptimiserSettings(loss="logistic-r1", unconditional=0.5)
+    expected = generator_loss("logistic-r1", two_headed.score(features, batch.sentence))
+    expected = expected + 0.5 * generator_loss("logistic-r1", two_headed.score_alone(features))
+    found = adversarial_loss(two_headed, features, batch.sentence, settings)
+    torch.testing.assert_close(found, expected)
+
+
+def test_the_penalty_bounds_the_sum_of_both_heads(two_headed, batch):
+    one, other = random(3 * 8 * 8, seed=4), random(3 * 8 * 8, seed=5)
+    two_headed.features = lambda images, *_: images.flatten(1)
+    two_headed.score = lambda features, _: features @ one
+    two_headed.score_alone = lambda features: features @ other
+    expected = (one + 0.5 * other).square().sum()
+    torch.testing.assert_close(real_gradient_penalty(two_headed, batch, 0.5), expected)
+
+
 def test_r1_of_a_critic_with_slope_3_is_9(discriminator, batch):
     weights = random(3 * 8 * 8, seed=4)
     weights = 3.0 * weights / weights.norm()
-    discriminator.forward = lambda images, *_: images.flatten(1) @ weights
+    discriminator.features = lambda images, *_: images.flatten(1)
+    discriminator.score = lambda features, _: features @ weights
     penalty = real_gradient_penalty(discriminator, batch)
     torch.testing.assert_close(penalty, torch.tensor(9.0).double())
 
@@ -97,13 +173,15 @@ def test_r1_of_a_critic_with_slope_3_is_9(discriminator, batch):
 def test_the_penalty_of_a_critic_with_slope_3_is_4(discriminator, batch):
     weights = random(3 * 8 * 8, seed=4)
     weights = 3.0 * weights / weights.norm()
-    discriminator.forward = lambda images, *_: images.flatten(1) @ weights
+    discriminator.features = lambda images, *_: images.flatten(1)
+    discriminator.score = lambda features, _: features @ weights
     torch.testing.assert_close(gradient_penalty(discriminator, batch), torch.tensor(4.0).double())
 
 
 def test_the_penalty_is_taken_between_real_and_drawn_images(discriminator, batch):
     seen = []
-    discriminator.forward = lambda images, *_: seen.append(images) or images.flatten(1).sum(dim=1)
+    discriminator.features = lambda images, *_: seen.append(images) or images.flatten(1)
+    discriminator.score = lambda features, _: features.sum(dim=1)
     gradient_penalty(discriminator, batch)
     torch.testing.assert_close(seen[0], 0.25 * batch.real + 0.75 * batch.fake)
 

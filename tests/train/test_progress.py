@@ -28,7 +28,7 @@ def schedule(config):
 def shown(schedule, config, *, is_terminal, steps):
     output = io.StringIO()
     console = Console(file=output, force_terminal=is_terminal, width=160)
-    with ProgressReporter(schedule, config.model, console) as reporter:
+    with ProgressReporter(schedule, config.channels, console) as reporter:
         for step in steps:
             reporter.stepped(schedule.at(step), {"wasserstein": 1.234, "matching": 0.5})
     return output.getvalue()
@@ -51,7 +51,7 @@ def test_a_log_file_gets_a_line_now_and_then_and_one_at_the_end(schedule, config
     clock = Clock(monkeypatch)
     output = io.StringIO()
     console = Console(file=output, force_terminal=False, width=40)
-    with ProgressReporter(schedule, config.model, console) as reporter:
+    with ProgressReporter(schedule, config.channels, console) as reporter:
         for step in range(11):
             clock.now += 6.0
             reporter.stepped(schedule.at(step), {})
@@ -62,7 +62,7 @@ def test_a_log_file_gets_a_line_now_and_then_and_one_at_the_end(schedule, config
 
 def test_speed_is_measured_since_the_phase_began(schedule, config, monkeypatch):
     clock = Clock(monkeypatch)
-    stopwatch = Stopwatch(schedule, config.model)
+    stopwatch = Stopwatch(schedule, config.channels)
     assert stopwatch.measure(schedule.at(0)) == (0.0, float("inf"))
     clock.now = 2.0
     assert stopwatch.measure(schedule.at(2))[0] == pytest.approx(4.0)
@@ -74,16 +74,17 @@ def test_speed_is_measured_since_the_phase_began(schedule, config, monkeypatch):
 
 def test_the_time_left_counts_later_phases_by_what_their_images_cost(schedule, config, monkeypatch):
     clock = Clock(monkeypatch)
-    stopwatch = Stopwatch(schedule, config.model)
+    stopwatch = Stopwatch(schedule, config.channels)
     stopwatch.measure(schedule.at(0))
     clock.now = 2.0
     _, left = stopwatch.measure(schedule.at(2))
-    ratio = image_cost(config.model, 8) / image_cost(config.model, 4)
+    ratio = image_cost(config.channels) / image_cost(config.channels[:1])
     assert left == pytest.approx((8 + 24 * ratio) / 4.0)
 
 
-def test_an_image_costs_more_at_each_resolution(config):
-    costs = [image_cost(config.model, side) for side in (4, 8, 16, 32)]
+def test_an_image_costs_more_at_each_resolution():
+    channels = (8, 8, 4, 2)
+    costs = [image_cost(channels[:depths]) for depths in (1, 2, 3, 4)]
     assert costs == sorted(costs)
     assert len(set(costs)) == 4
 

@@ -5,6 +5,7 @@ import pytest
 import torch
 from tiny_training import tiny_config
 
+from t2f_train.augmentation import augment
 from t2f_train.conditioning import condition_divergence
 from t2f_train.data.batches import Batch
 from t2f_train.layers import downsample, upsample
@@ -125,7 +126,7 @@ def test_the_reported_loss_is_the_formula_of_wgan_gp_with_drift(networks, batch,
     shown = CriticBatch(real, fake, sentence, noise.mix, moment.depth, moment.fade)
     scores = score_batch(start.discriminator, shown)
     penalty = gradient_penalty(start.discriminator, shown)
-    expected = critic_loss("wgan-gp", scores) + 10.0 * penalty + 0.001 * drift(scores)
+    expected = critic_loss("wgan-gp", scores.first) + 10.0 * penalty + 0.001 * drift(scores.first)
     torch.testing.assert_close(losses["discriminator_loss"], expected.detach())
 
 
@@ -155,25 +156,101 @@ def test_the_generator_minimises_its_loss_against_the_new_discriminator_and_the_
         assert torch.equal((parameter - old).sign()[large], -gradient.sign()[large])
 
 
-def test_a_lazy_penalty_comes_at_its_interval_and_weighs_that_much_more(batch):
-    config = tiny_config(optimiser={"loss": "logistic-r1", "penalty": 0.5, "penalty_interval": 4})
+def test_a_lazy_penalty_is_an_update_of_its_own_that_weighs_its_interval(batch):
+    settings = {"loss": "logistic-r1", "penalty": 0.5, "penalty_interval": 4}
+    config = tiny_config(optimiser=settings)
     schedule = Schedule(config.phases)
     networks = Networks(config, 40, CPU)
     networks.start_phase(1)
-    start = copy.deepcopy(networks)
+    gradients, weights = [], []
+    parameter = networks.discriminator.last.dense.weight
+    update = networks.discriminator_optimiser.step
+
+    def spy():
+        gradients.append(parameter.grad.clone())
+        weights.append(copy.deepcopy(networks.discriminator))
+        update()
+
+    networks.discriminator_optimiser.step = spy
+    text_encoder = copy.deepcopy(networks.model.text_encoder)
     losses = step(networks, batch, schedule.at(4), config)
+    assert len(gradients) == 2
     real = fade_reals(to_signed(batch.pixels), schedule.at(4).fade)
-    sentence = start.model.text_encoder(batch.tokens)
+    sentence = text_encoder(batch.tokens)
     shown = CriticBatch(real, real, sentence, real[:, :1, :1, :1], 1, schedule.at(4).fade)
-    penalty = real_gradient_penalty(start.discriminator, shown)
-    weighted = (0.5 * 8 * 8 / 1024) * penalty
-    torch.testing.assert_close(losses["penalty"], weighted.detach())
-    noise = draw_step_noise(config, schedule.at(4), CPU)
-    fake = start.model(batch.tokens, noise.epsilon, noise.noise, 1, schedule.at(4).fade).detach()
-    scores = score_batch(start.discriminator, replace(shown, fake=fake))
-    expected = critic_loss("logistic-r1", scores) + 0.001 * drift(scores) + 4 * weighted
-    torch.testing.assert_close(losses["discriminator_loss"], expected.detach())
-    assert "penalty" not in step(networks, batch, schedule.at(5), config)
+    penalty = (0.5 * 8 * 8 / 1024) * real_gradient_penalty(weights[1], shown)
+    torch.testing.assert_close(losses["penalty"], penalty.detach())
+    (expected,) = torch.autograd.grad(4 * penalty, weights[1].last.dense.weight)
+    torch.testing.assert_close(gradients[1], expected)
+    losses = step(networks, batch, schedule.at(5), config)
+    assert "penalty" not in losses
+    assert len(gradients) == 3
+
+
+def test_a_lazy_penalty_does_not_move_the_text_encoder(batch):
+    config = tiny_config(optimiser={"penalty_interval": 4})
+    networks = Networks(config, 40, CPU)
+    networks.start_phase(1)
+    seen = []
+    update = networks.discriminator_optimiser.step
+
+    def spy():
+        update()
+        seen.append(networks.model.text_encoder.embedding.weight.clone())
+
+    networks.discriminator_optimiser.step = spy
+    step(networks, batch, Schedule(config.phases).at(4), config)
+    assert torch.equal(*seen)
+
+
+@pytest.mark.parametrize("loss", ["wgan-gp", "logistic-r1", "hinge"])
+def test_two_heads_with_augmentation_move_every_active_parameter(batch, loss):
+    names = ["colour", "translation", "cutout"]
+    config = tiny_config(optimiser={"loss": loss, "unconditional": 1.0, "augmentations": names})
+    networks = Networks(config, 40, CPU)
+    networks.start_phase(1)
+    model, discriminator = copy.deepcopy((networks.model, networks.discriminator))
+    captioned = replace(batch, captioned=torch.tensor([1.0, 0.0, 1.0, 1.0]))
+    losses = step(networks, captioned, Schedule(config.phases).at(FADING_STEP), config)
+    assert changed(model, networks.model) == {name for name, _ in model.named_parameters()}
+    moved = changed(discriminator, networks.discriminator)
+    assert moved == {name for name, _ in discriminator.named_parameters()}
+    assert {"wasserstein", "matching", "wasserstein_alone"} <= losses.keys()
+
+
+def test_a_model_without_text_learns_from_images_alone(batch):
+    config = tiny_config(text={"encoder": "none"})
+    networks = Networks(config, 0, CPU)
+    networks.start_phase(1)
+    model, discriminator = copy.deepcopy((networks.model, networks.discriminator))
+    losses = step(
+        networks, Batch(batch.pixels, None), Schedule(config.phases).at(FADING_STEP), config
+    )
+    assert changed(model, networks.model) == {name for name, _ in model.named_parameters()}
+    assert all(name.startswith("generator.") for name, _ in model.named_parameters())
+    moved = changed(discriminator, networks.discriminator)
+    assert moved == {name for name, _ in discriminator.named_parameters()}
+    assert not {"matching", "condition_divergence"} & losses.keys()
+
+
+def test_the_discriminator_sees_augmented_images_and_the_generator_learns_through_them(batch):
+    config = tiny_config(optimiser={"augmentations": ["cutout"]})
+    moment = Schedule(config.phases).at(FADING_STEP)
+    networks = Networks(config, 40, CPU)
+    networks.start_phase(moment.depth)
+    seen = []
+    features = networks.discriminator.features
+    networks.discriminator.features = lambda images, *rest: (
+        seen.append(images.detach()) or features(images, *rest)
+    )
+    noise = draw_step_noise(config, moment, CPU)
+    train_step(networks, batch, noise, moment, config.optimiser)
+    real, fake, _, again = seen  # the third is between them, for the penalty
+    expected = fade_reals(to_signed(batch.pixels), moment.fade)
+    torch.testing.assert_close(real, augment(expected, noise.augment_real, ["cutout"]))
+    assert torch.equal(fake, again)
+    assert (fake == 0.0).any()
+    assert not torch.equal(fake == 0.0, real == 0.0)
 
 
 def test_lazy_regularisation_slows_the_discriminators_adam_alone():

@@ -128,3 +128,78 @@ def test_the_noise_of_a_step_depends_on_seed_and_step_alone():
     assert draw(1, 5) == draw(1, 5)
     assert draw(1, 5) != draw(1, 6)
     assert draw(1, 5) != draw(2, 5)
+
+
+@pytest.fixture
+def partly_captioned(faces):
+    return [
+        CaptionedFace(face.image, face.descriptions if number % 2 else ())
+        for number, face in enumerate(faces)
+    ]
+
+
+def test_an_image_without_a_description_borrows_one_and_says_so(partly_captioned, faces, tokenizer):
+    batches = FaceBatches(partly_captioned, NumberedImages(), tokenizer, seed=1)
+    assert batches.uncaptioned == 4
+    borrowed = set()
+    for batch in islice(batches.from_moment(Schedule(PHASES).at(30)), 60):
+        numbers = [int(pixels[0, 0, 0]) for pixels in batch.pixels]
+        assert batch.captioned.tolist() == [float(number % 2) for number in numbers]
+        written = [[token for token in tokens if token] for tokens in batch.tokens.tolist()]
+        for place, number in enumerate(numbers):
+            known = {
+                author: [tokenizer.encode(text) for text in faces[author].descriptions]
+                for author in (1, 3, 5)
+            }
+            (author,) = [a for a, texts in known.items() if written[place] in texts]
+            if number % 2:
+                assert author == number
+            else:
+                borrowed.add(author)
+            # Row i's description serves row i + 1 as somebody else's.
+            assert author != numbers[(place + 1) % len(numbers)]
+    assert borrowed == {1, 3, 5}
+
+
+def test_where_all_have_descriptions_nothing_is_marked(batches):
+    batch = next(batches.from_moment(Schedule(PHASES).at(0)))
+    assert batch.captioned is None
+    assert batches.uncaptioned == 0
+
+
+def test_a_model_with_text_needs_two_descriptions(faces, tokenizer):
+    lonely = [faces[0], *(CaptionedFace(face.image, ()) for face in faces[1:])]
+    with pytest.raises(DataError, match=r"1 of 7 images have a description; .* set text.encoder"):
+        FaceBatches(lonely, NumberedImages(), tokenizer, seed=1)
+
+
+def test_without_a_tokenizer_there_are_images_alone(partly_captioned):
+    batches = FaceBatches(partly_captioned, NumberedImages(), None, seed=1)
+    batch = next(batches.from_moment(Schedule(PHASES).at(0)))
+    assert batch.tokens is None
+    assert batch.captioned is None
+    assert batches.uncaptioned == 0
+
+
+class SlopingImages(NumberedImages):
+    """A pyramid whose pixels rise from left to right, so that a mirrored image shows."""
+
+    def images(self, resolution):
+        columns = np.arange(resolution, dtype=np.uint8)
+        shape = (len(WORDS), resolution, resolution, 3)
+        return np.broadcast_to(columns[None, None, :, None], shape)
+
+
+def flipped(batches, step, count):
+    stream = batches.from_moment(Schedule(PHASES).at(step))
+    return [(b.pixels[:, 0, 0, 0] > 0).tolist() for b in islice(stream, count)]
+
+
+def test_half_of_the_images_are_mirrored_and_a_resumed_run_mirrors_the_same(faces, tokenizer):
+    batches = FaceBatches(faces, SlopingImages(), tokenizer, seed=1, flips=True)
+    first = flipped(batches, 0, 30)
+    share = np.concatenate(first).mean()
+    assert 0.3 < share < 0.7
+    assert flipped(batches, 10, 20) == first[10:]
+    plain = FaceBatches(faces, SlopingImages(), tokenizer, seed=1)
+    assert not np.concatenate(flipped(plain, 0, 30)).any()
