@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from filelock import FileLock, Timeout
@@ -21,6 +21,10 @@ from filelock import FileLock, Timeout
 from t2f_train.atomic_files import write_atomically
 from t2f_train.config import Config
 from t2f_train.errors import RunError
+
+TokenizerChoice = Literal["keep", "extend"]
+"""What a warm start does with the other run's tokeniser: keeps it as it is, or extends it by the
+words of the new data."""
 
 LOCK = ".lock"
 """Held by the process that trains the run."""
@@ -30,6 +34,19 @@ class _LogPlace(msgspec.Struct):
     """The one field of the log that is read again."""
 
     images_seen: int
+
+
+class Origin(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where the first weights of a warm-started run come from."""
+
+    run: str
+    """Folder of the other run; for people, not checked."""
+    weights_sha256: str
+    """SHA-256 of its weights."""
+    images_seen: int
+    """Real images that they had seen."""
+    tokenizer: TokenizerChoice
+    """What became of its tokeniser."""
 
 
 class RunRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -51,6 +68,8 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """Commit of T2F's own source, where it runs from a checkout."""
     versions: dict[str, str]
     """Versions of Python, T2F, torch, numpy and sentencepiece."""
+    origin: Origin | None = None
+    """The run that it was warm-started from; None for one that began from chance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +152,14 @@ class RunFolder:
                 f"{self.path} was trained on other data ({found.data_images} images and "
                 f"{found.data_descriptions} descriptions from {found.data_folder}); give the same "
                 f"--data or name a new folder with --out"
+            )
+        # Without --from a run goes on as it is, from its checkpoint.
+        if wanted.origin is not None and found.origin != wanted.origin:
+            began = found.origin.run if found.origin else "chance"
+            raise RunError(
+                f"{self.path} was started from {began}, not from the checkpoint of "
+                f"{wanted.origin.run} as it is now; leave out --from to continue it, or name a "
+                f"new folder with --out"
             )
 
     def start(self, record: RunRecord, tokenizer: bytes | None) -> None:

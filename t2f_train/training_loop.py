@@ -19,6 +19,7 @@ from t2f_train.checkpoint import Place, latest_checkpoint, load_checkpoint, save
 from t2f_train.config import Config
 from t2f_train.data.batches import FaceBatches
 from t2f_train.data.captioned_face import CaptionedFace
+from t2f_train.data.held_out import split_faces
 from t2f_train.data.pyramid import ImagePyramid
 from t2f_train.data.readers import read_faces
 from t2f_train.errors import ConfigError, DivergedError, RunError
@@ -28,6 +29,7 @@ from t2f_train.samples import SampleSheets
 from t2f_train.schedule import Moment, Schedule
 from t2f_train.tokenizer import train_tokenizer
 from t2f_train.training_step import Networks, draw_step_noise, train_step
+from t2f_train.warm_start import WarmStart
 
 SAMPLED_DESCRIPTIONS = 6
 """Descriptions on a sample sheet, taken at equal distances from the data."""
@@ -68,6 +70,7 @@ class TrainingRun:
         data_folder: Where the data lies, for the record.
         device: Where to train.
         reporter: Is told how the run goes on.
+        warm_start: The run whose weights are the first; None begins from chance.
 
     Raises:
         RunError: If the folder holds another run.
@@ -85,6 +88,7 @@ class TrainingRun:
         data_folder: Path,
         device: torch.device,
         reporter: Reporter,
+        warm_start: WarmStart | None = None,
     ) -> None:
         self.config = config
         self.schedule = Schedule(config.phases)
@@ -92,6 +96,9 @@ class TrainingRun:
         self._reporter = reporter
         descriptions = [text for face in faces for text in face.descriptions]
         self._is_new = not folder.record_path.exists()
+        self._warm_start = warm_start
+        if warm_start is not None:
+            warm_start.check_fits(config)
         self._tokenizer: bytes | None = None
         tokenizer: Tokenizer | None = None
         if config.is_conditional:
@@ -118,18 +125,39 @@ class TrainingRun:
             tokenizer_sha256=sha256_of(self._tokenizer),
             commit=source_commit(),
             versions=library_versions(),
+            origin=warm_start.origin if warm_start else None,
         )
         if not self._is_new:
             folder.check_same(self._record)
         self.networks = Networks(config, tokenizer.vocabulary_size if tokenizer else 0, device)
+        self._start_warm()
         self._losses = RunningLosses()
         self._last_losses: dict[str, float] = {}
         self.step = 0
 
     def _make_tokenizer(self, descriptions: Sequence[str]) -> bytes:
+        size = self.config.text.vocabulary_size
+        if self._is_new and self._warm_start is not None:
+            return self._warm_start.make_tokenizer(descriptions, size)
         if self._is_new:
-            return train_tokenizer(descriptions, self.config.text.vocabulary_size)
+            return train_tokenizer(descriptions, size)
         return self._folder.read_tokenizer(self._folder.read_record())
+
+    def _start_warm(self) -> None:
+        """Takes another run's weights, unless this one goes on from a checkpoint of its own."""
+        if latest_checkpoint(self._folder.checkpoints) is not None:
+            return
+        if self._warm_start is not None:
+            fresh = self._warm_start.put_into(self.networks)
+            self._reporter.note(
+                f"starting from {self._warm_start.origin.run} "
+                f"({self._warm_start.origin.images_seen:,} images); {len(fresh)} weights are new"
+            )
+        elif not self._is_new and self._folder.read_record().origin is not None:
+            raise RunError(
+                f"{self._folder.path} was warm-started and stopped before its first checkpoint; "
+                f"give the same --from again"
+            )
 
     def _continue_from_checkpoint(self) -> int:
         checkpoint = latest_checkpoint(self._folder.checkpoints)
@@ -298,6 +326,7 @@ def prepare_run(
     cache: Path,
     device: torch.device,
     reporter: Reporter,
+    warm_start: WarmStart | None = None,
 ) -> TrainingRun:
     """Reads and checks everything that a run needs; nothing is written but the image cache.
 
@@ -308,13 +337,14 @@ def prepare_run(
         cache: Folder for decoded images.
         device: Where to train.
         reporter: Is told how the run goes on.
+        warm_start: The run whose weights are the first; None begins from chance.
 
     Raises:
         ConfigError: If the descriptions need a larger vocabulary.
         DataError: If the data is incomplete or broken.
         RunError: If `out` holds another run or a damaged one.
     """
-    faces = read_faces(config.data.reader, data)
+    faces, _ = split_faces(read_faces(config.data.reader, data), config.data.held_out)
     pyramid = ImagePyramid.open(
         faces,
         crop=config.data.crop,
@@ -330,4 +360,5 @@ def prepare_run(
         data_folder=data,
         device=device,
         reporter=reporter,
+        warm_start=warm_start,
     )

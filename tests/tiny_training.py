@@ -91,6 +91,7 @@ def train_tiny_run(
     reporter=None,
     name: str = "run",
     device: str = "cpu",
+    warm_start=None,
 ) -> TrainingRun:
     """Trains, or continues, `base / name` on the images in `base / "faces"`, made if missing."""
     faces = base / "faces"
@@ -104,6 +105,7 @@ def train_tiny_run(
         cache=base / "cache",
         device=torch.device(device),
         reporter=reporter,
+        warm_start=warm_start,
     )
     run.train(getattr(reporter, "stop", threading.Event()))
     return run
