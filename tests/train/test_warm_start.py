@@ -115,7 +115,7 @@ def test_another_width_is_refused_before_anything_is_written(trained, base):
 
 
 def test_another_kind_of_text_encoder_is_refused(trained, base):
-    with pytest.raises(ConfigError, match="text.encoder is 'none', but .* has 'lstm'"):
+    with pytest.raises(ConfigError, match=r"text.encoder is 'none', but .* has 'lstm'"):
         start(base, trained / "run", config=tiny_config(text={"encoder": "none"}))
 
 
@@ -129,7 +129,7 @@ def test_a_warm_run_without_a_checkpoint_asks_for_its_origin(trained, base):
     start(base, trained / "run")
     for checkpoint in (base / "run" / "checkpoints").iterdir():
         checkpoint.rename(base / checkpoint.name)
-    with pytest.raises(RunError, match="warm-started and stopped .* give the same --from again"):
+    with pytest.raises(RunError, match=r"warm-started and stopped .* give the same --from again"):
         train_tiny_run(base)
 
 

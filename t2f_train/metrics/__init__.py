@@ -1,0 +1,1 @@
+"""What tells how good drawn pictures are: likeness to photographs, variety, copying, faces."""
