@@ -2,12 +2,14 @@
 
 import struct
 import zlib
-from pathlib import Path
+from io import BytesIO
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
+
+from t2f_train.data.image_source import ImageSource, PackedFile
 
 CropBox: TypeAlias = tuple[int, int, int, int]
 """Left, top, right and bottom of a square, in pixels of the upright photograph; right and bottom
@@ -30,7 +32,7 @@ class BrokenPhotographError(Exception):
     """A photograph cannot be used; the text says why, to be read after its path."""
 
 
-def read_square(path: Path, crop: CropBox | None, resolution: int) -> NDArray[np.uint8]:
+def read_square(source: ImageSource, crop: CropBox | None, resolution: int) -> NDArray[np.uint8]:
     """Reads a photograph, crops it and brings it to a resolution.
 
     Transparent pixels are seen on white; the camera's orientation is honoured. A square that is a
@@ -38,7 +40,7 @@ def read_square(path: Path, crop: CropBox | None, resolution: int) -> NDArray[np
     without shortcuts.
 
     Args:
-        path: The image file.
+        source: The image.
         crop: The square to keep; None takes the largest one at the centre.
         resolution: Side of the result, in pixels.
 
@@ -49,7 +51,8 @@ def read_square(path: Path, crop: CropBox | None, resolution: int) -> NDArray[np
         BrokenPhotographError: If the file is no image, broken, or too small for crop or resolution.
     """
     try:
-        with Image.open(path) as image:
+        file = BytesIO(source.read()) if isinstance(source, PackedFile) else source
+        with Image.open(file) as image:
             upright = _rgb(ImageOps.exif_transpose(image))
     except UnidentifiedImageError as error:
         raise BrokenPhotographError("cannot be read as an image: it has no known format") from error

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from t2f_train.data.image_source import ImageSource
 from t2f_train.errors import DataError
 
 SHOWN = 10
@@ -22,7 +23,7 @@ class Problems:
         self._shown: list[str] = []
         self._count = 0
 
-    def add(self, path: Path, what: str) -> None:
+    def add(self, path: ImageSource, what: str) -> None:
         """Notes one problem.
 
         Args:
@@ -47,15 +48,27 @@ class Problems:
             Its text; None if it cannot be read, which is noted.
         """
         try:
-            return path.read_bytes().decode("utf-8-sig")
+            content = path.read_bytes()
         except FileNotFoundError:
             self.add(path, "is missing")
+        except OSError as error:
+            self.add(path, f"cannot be read: {error.strerror}")
+        else:
+            return self.decode(path, content)
+        return None
+
+    def decode(self, path: ImageSource, content: bytes) -> str | None:
+        """Decodes the content of a UTF-8 file, with or without a byte order mark.
+
+        Returns:
+            Its text; None if it is no UTF-8, which is noted.
+        """
+        try:
+            return content.decode("utf-8-sig")
         except UnicodeDecodeError as error:
             line = error.object.count(b"\n", 0, error.start) + 1
             self.add(path, f"is not UTF-8 text: line {line}, byte {error.start} of the file")
-        except OSError as error:
-            self.add(path, f"cannot be read: {error.strerror}")
-        return None
+            return None
 
     def raise_if_any(self) -> None:
         """Ends the reading if anything was noted.

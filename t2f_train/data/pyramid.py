@@ -5,7 +5,6 @@ import hashlib
 import json
 import os
 import shutil
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,13 @@ import numpy as np
 import platformdirs
 from numpy.typing import NDArray
 
+from t2f_train.data.build_folders import (
+    build_folder,
+    damaged_folder,
+    remove_abandoned_builds,
+)
 from t2f_train.data.captioned_face import CaptionedFace
+from t2f_train.data.image_source import ImageSource, PackedFile
 from t2f_train.data.photograph import CropBox
 from t2f_train.data.problems import Problems
 from t2f_train.data.pyramid_levels import level_bytes, level_path, level_sides, write_levels
@@ -57,6 +62,8 @@ class ImagePyramid:
     ) -> "ImagePyramid":
         """Opens the pyramid of some faces; the first time, and after any change, it is built.
 
+        What killed builds have left in the cache is removed.
+
         Args:
             faces: The faces, one or more.
             crop: The square to keep of each image; None takes the largest one at the centre.
@@ -73,6 +80,7 @@ class ImagePyramid:
         images = [face.image for face in faces]
         if not images:
             raise DataError("there are no images to open; give a data set of one image or more")
+        remove_abandoned_builds(cache)
         entry = _CacheEntry(cache, images, crop, resolution)
         stored = entry.load()
         if stored is None:
@@ -132,7 +140,7 @@ class _CacheEntry:
     """The place in the cache of one pyramid, found by all that decides its pixels."""
 
     def __init__(
-        self, cache: Path, images: Sequence[Path], crop: CropBox | None, resolution: int
+        self, cache: Path, images: Sequence[ImageSource], crop: CropBox | None, resolution: int
     ) -> None:
         self._images = images
         self._crop = crop
@@ -160,28 +168,25 @@ class _CacheEntry:
     def build(self, progress: Callable[[int, int], None] | None) -> None:
         """Decodes all images into a folder of its own, which takes its place when complete.
 
-        A build that is killed leaves that folder behind, where nothing looks for it.
+        A build that is killed leaves that folder behind, for whoever opens the cache to remove.
         """
-        building = self._cache / f"{self.folder.name}.building-{uuid.uuid4().hex}"
         try:
-            building.mkdir(parents=True)
-            self._check_space()
-            digest = write_levels(
-                building,
-                self._images,
-                crop=self._crop,
-                resolution=self._resolution,
-                progress=progress,
-            )
-            summary = msgspec.json.encode(_Summary(self._key, digest))
-            (building / _SUMMARY).write_bytes(summary)
-            self._publish(building)
+            with build_folder(self._cache, self.folder.name) as building:
+                self._check_space()
+                digest = write_levels(
+                    building,
+                    self._images,
+                    crop=self._crop,
+                    resolution=self._resolution,
+                    progress=progress,
+                )
+                summary = msgspec.json.encode(_Summary(self._key, digest))
+                (building / _SUMMARY).write_bytes(summary)
+                self._publish(building)
         except OSError as error:
             raise DataError(
                 f"the cache {self._cache} cannot be written: {error}; {_ADVICE}"
             ) from error
-        finally:
-            shutil.rmtree(building, ignore_errors=True)
 
     def _check_space(self) -> None:
         # A memory-mapped file that does not fit on its disk would kill the process without a word.
@@ -196,10 +201,8 @@ class _CacheEntry:
     def _publish(self, building: Path) -> None:
         """Puts a complete pyramid in its place, unless another process was faster."""
         if self.load() is None:
-            damaged = building.with_name(f"{building.name}-damaged")
             with contextlib.suppress(FileNotFoundError):
-                self.folder.rename(damaged)
-            shutil.rmtree(damaged, ignore_errors=True)
+                self.folder.rename(damaged_folder(building))
         try:
             building.rename(self.folder)
         except OSError:
@@ -218,7 +221,7 @@ def _check_crop(crop: CropBox | None) -> None:
         )
 
 
-def _key(images: Sequence[Path], crop: CropBox | None, resolution: int) -> str:
+def _key(images: Sequence[ImageSource], crop: CropBox | None, resolution: int) -> str:
     """SHA-256 of all that decides a pyramid's pixels; files count by path, size and time."""
     problems = Problems("images", "restore these files or take them out of the data set")
     rows: list[Any] = [_FORMAT, crop, resolution]
@@ -227,11 +230,13 @@ def _key(images: Sequence[Path], crop: CropBox | None, resolution: int) -> str:
     return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
 
 
-def _file_key(image: Path, problems: Problems) -> list[str | int]:
+def _file_key(image: ImageSource, problems: Problems) -> list[str | int]:
     """What tells one version of a file from another; empty if there is none, which is noted."""
+    file = image.archive if isinstance(image, PackedFile) else image
     try:
-        status = image.stat()
+        status = file.stat()
     except OSError as error:
         problems.add(image, f"cannot be opened: {error.strerror}")
         return []
-    return [str(image.absolute()), status.st_size, status.st_mtime_ns]
+    place = [image.offset, image.size] if isinstance(image, PackedFile) else []
+    return [str(file.absolute()), status.st_size, status.st_mtime_ns, *place]

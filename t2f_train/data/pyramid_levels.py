@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from t2f_train.data.image_source import ImageSource
 from t2f_train.data.photograph import BrokenPhotographError, CropBox, read_square
 from t2f_train.data.problems import Problems
 
@@ -45,7 +46,7 @@ def level_bytes(count: int, resolution: int) -> int:
 
 def write_levels(
     folder: Path,
-    images: Sequence[Path],
+    images: Sequence[ImageSource],
     *,
     crop: CropBox | None,
     resolution: int,
@@ -88,7 +89,7 @@ def write_levels(
 
 
 def _for_each(
-    images: Sequence[Path],
+    images: Sequence[ImageSource],
     write: Callable[[int], str | None],
     progress: Callable[[int, int], None] | None,
 ) -> None:

@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from t2f_train.data.image_folder import read_image_folder
+from t2f_train.data.image_folder import read_image_folder, read_images, read_partly_captioned
 from t2f_train.errors import DataError
 
 
@@ -93,3 +93,52 @@ def test_all_problems_are_reported_at_once_and_many_are_counted(tmp_path):
     (tmp_path / "lonely.jpg").touch()
     with pytest.raises(DataError, match=r"(?s)has 12 problems:\n.*00\.txt holds.*\n  and 2 more\n"):
         read_image_folder(tmp_path)
+
+
+def test_an_image_without_a_text_file_may_be_part_of_a_partly_captioned_folder(tmp_path):
+    for name in ["b.jpg", "a/c.png"]:
+        write_face(tmp_path, name).with_suffix(".txt").unlink()
+    write_face(tmp_path, "a.jpg", "a man\na tired man\n")
+    faces = read_partly_captioned(tmp_path)
+    assert [face.image for face in faces] == [
+        tmp_path / "a.jpg",
+        tmp_path / "a/c.png",
+        tmp_path / "b.jpg",
+    ]
+    assert [face.descriptions for face in faces] == [("a man", "a tired man"), (), ()]
+
+
+def test_the_error_of_an_image_without_a_text_file_names_the_reader_that_takes_it(tmp_path):
+    write_face(tmp_path, "a.jpg").with_suffix(".txt").unlink()
+    with pytest.raises(DataError, match=r"or set data\.reader to 'partly-captioned'"):
+        read_image_folder(tmp_path)
+
+
+def test_a_text_file_that_says_nothing_is_refused_in_a_partly_captioned_folder_too(tmp_path):
+    write_face(tmp_path, "a.jpg")
+    path = write_face(tmp_path, "b.jpg", " \n").with_suffix(".txt")
+    with pytest.raises(DataError, match=re.escape(f"{path} holds no description; a described")):
+        read_partly_captioned(tmp_path)
+
+
+def test_a_partly_captioned_folder_needs_one_description(tmp_path):
+    write_face(tmp_path, "a.jpg").with_suffix(".txt").unlink()
+    (tmp_path / "notes.txt").write_text("a man")
+    with pytest.raises(DataError, match="holds no description; at least one image needs one, and"):
+        read_partly_captioned(tmp_path)
+
+
+def test_images_alone_are_read_without_the_texts_beside_them(tmp_path):
+    for name in ["b.jpg", "a/c.PNG"]:
+        write_face(tmp_path, name)
+    (tmp_path / "b.txt").write_bytes(b"\xff")
+    faces = read_images(tmp_path)
+    assert [face.image for face in faces] == [tmp_path / "a/c.PNG", tmp_path / "b.jpg"]
+    assert [face.descriptions for face in faces] == [(), ()]
+
+
+@pytest.mark.parametrize("read", [read_images, read_partly_captioned])
+def test_no_reader_of_folders_takes_one_without_images(tmp_path, read):
+    (tmp_path / "a.txt").write_text("a man")
+    with pytest.raises(DataError, match=f"{re.escape(str(tmp_path))} holds no images; "):
+        read(tmp_path)

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from t2f_train.data.image_source import PackedFile
 from t2f_train.data.photograph import BrokenPhotographError, read_square
 
 
@@ -97,6 +98,21 @@ def test_images_of_more_than_8_bits_are_refused(tmp_path):
     path = save(tmp_path / "a.png", np.full((8, 8), 40_000, np.uint16))
     with pytest.raises(BrokenPhotographError, match=r"has pixels of mode I\S*, more than 8 bits"):
         read_square(path, None, 8)
+
+
+def test_an_image_is_read_out_of_the_middle_of_a_file(tmp_path):
+    content = save(tmp_path / "a.png", pixels_of(8)).read_bytes()
+    archive = tmp_path / "a.tar"
+    archive.write_bytes(b"before" + content + b"after")
+    packed = PackedFile(archive, "a.png", 6, len(content))
+    assert (read_square(packed, None, 8) == pixels_of(8)).all()
+
+
+def test_a_file_that_ends_inside_an_image_is_a_broken_image(tmp_path):
+    (tmp_path / "a.tar").write_bytes(b"12345678")
+    packed = PackedFile(tmp_path / "a.tar", "a.png", 6, 10)
+    with pytest.raises(BrokenPhotographError, match=r"image: \S*a\.tar ends after 2 of 10 bytes"):
+        read_square(packed, None, 8)
 
 
 def truncated_jpeg(path):

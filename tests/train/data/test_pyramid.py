@@ -1,6 +1,9 @@
+import hashlib
+import json
 import os
 import re
 import shutil
+import tarfile
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,6 +11,7 @@ import pytest
 from PIL import Image
 
 from t2f_train.data.captioned_face import CaptionedFace
+from t2f_train.data.image_source import PackedFile
 from t2f_train.data.pyramid import ImagePyramid, default_cache
 from t2f_train.errors import DataError
 
@@ -245,6 +249,30 @@ def test_what_a_killed_build_left_behind_is_not_read(tmp_path, faces, open_pyram
     assert is_built(faces)
 
 
+def test_what_a_killed_build_left_behind_is_removed_when_the_cache_is_next_opened(
+    tmp_path, faces, open_pyramid
+):
+    open_pyramid(faces)
+    left = tmp_path / "cache/0123456789abcdef.building-0"
+    left.mkdir()
+    (left / "images-0004.npy").touch()
+    os.utime(left, (1, 1))
+    open_pyramid(faces)
+    assert only_entry(tmp_path) != left
+
+
+def test_a_cache_that_nobody_may_write_to_serves_what_it_holds(tmp_path, faces, is_built):
+    assert is_built(faces)
+    left = tmp_path / "cache/0123456789abcdef.building-0"
+    left.mkdir()
+    os.utime(left, (1, 1))
+    (tmp_path / "cache").chmod(0o500)
+    try:
+        assert not is_built(faces)
+    finally:
+        (tmp_path / "cache").chmod(0o700)
+
+
 @pytest.mark.parametrize("damage", [None, cut_level])
 def test_two_builds_at_once_end_well(tmp_path, faces, open_pyramid, damage):
     if damage:
@@ -286,6 +314,59 @@ def test_the_same_data_elsewhere_has_the_same_fingerprint(tmp_path, faces, open_
     fingerprint = open_pyramid(faces).fingerprint
     assert re.fullmatch("[0-9a-f]{64}", fingerprint)
     assert open_pyramid(copies, cache=tmp_path / "other").fingerprint == fingerprint
+
+
+def pack(faces, path):
+    """The same faces inside a tar."""
+    with tarfile.open(path, "w") as tar:
+        for face in faces:
+            tar.add(face.image, face.image.name)
+    with tarfile.open(path) as tar:
+        return [
+            CaptionedFace(PackedFile(path, each.name, each.offset_data, each.size), ("a man",))
+            for each in tar
+        ]
+
+
+def test_images_inside_a_tar_make_the_pyramid_of_the_unpacked_ones(tmp_path, faces, open_pyramid):
+    packed = open_pyramid(pack(faces, tmp_path / "faces.tar"))
+    unpacked = open_pyramid(faces)
+    assert (packed.images(8) == unpacked.images(8)).all()
+    assert packed.fingerprint == unpacked.fingerprint
+
+
+def test_a_tar_that_changes_is_decoded_anew(tmp_path, faces, is_built):
+    packed = pack(faces, tmp_path / "faces.tar")
+    assert is_built(packed)
+    assert not is_built(packed)
+    assert is_built(packed[::-1])
+    os.utime(tmp_path / "faces.tar", ns=(1, 1))
+    assert is_built(packed)
+
+
+def test_an_image_inside_a_tar_is_named_by_both(tmp_path, faces, open_pyramid):
+    faces[3].image.write_bytes(b"no image")
+    packed = pack(faces, tmp_path / "faces.tar")
+    with pytest.raises(DataError, match=r"/faces\.tar/3\.png cannot be read as an image: it has"):
+        open_pyramid(packed)
+    (tmp_path / "faces.tar").unlink()
+    with pytest.raises(DataError, match=r"/faces\.tar/0\.png cannot be opened: No such file"):
+        open_pyramid(packed)
+
+
+def test_the_fingerprint_tells_undescribed_images_from_described_ones(faces, open_pyramid):
+    undescribed = [CaptionedFace(face.image, ()) for face in faces]
+    assert open_pyramid(undescribed).fingerprint != open_pyramid(faces).fingerprint
+
+
+def test_the_cache_of_images_in_files_is_found_under_the_name_that_it_had_before_tars(tmp_path):
+    path = tmp_path / "a.png"
+    save(path, pixels_of(8))
+    status = path.stat()
+    rows = [1, None, 8, [str(path), status.st_size, status.st_mtime_ns]]
+    key = hashlib.sha256(json.dumps(rows).encode()).hexdigest()
+    ImagePyramid.open([CaptionedFace(path, ())], crop=None, resolution=8, cache=tmp_path / "cache")
+    assert only_entry(tmp_path).name == key[:16]
 
 
 def test_the_fingerprint_changes_with_pixels_descriptions_and_order(faces, open_pyramid):
