@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from os.path import commonprefix
+from itertools import takewhile
 from pathlib import PurePath
 
 from t2f_train.data.captioned_face import CaptionedFace
@@ -37,8 +37,8 @@ def split_faces(
     if not training or not held_out:
         raise DataError(
             f"data.held_out is {share:g}, which leaves {len(training)} of {len(faces)} images for "
-            f"training and {len(held_out)} for evaluation; neither may be none: change data.held_out "
-            f"or add images"
+            f"training and {len(held_out)} for evaluation; neither may be none: change "
+            f"data.held_out or add images"
         )
     return training, held_out
 
@@ -46,7 +46,8 @@ def split_faces(
 def _names(faces: Sequence[CaptionedFace]) -> list[str]:
     """Paths of the images below their common folder, with slashes on every machine."""
     paths = [PurePath(str(face.image)) for face in faces]
-    common = len(commonprefix([path.parent.parts for path in paths]))
+    folders = zip(*(path.parent.parts for path in paths), strict=False)  # to the shallowest one
+    common = sum(1 for _ in takewhile(lambda parts: len(set(parts)) == 1, folders))
     return ["/".join(path.parts[common:]) for path in paths]
 
 
