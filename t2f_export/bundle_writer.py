@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
@@ -9,7 +10,8 @@ import msgspec
 import onnx
 
 from t2f_export.errors import ExportError
-from t2f_export.frozen_model import freeze_generator, freeze_text_encoder
+from t2f_export.frozen_model import freeze_conditioning, freeze_generator, freeze_text_encoder
+from t2f_export.minilm_graph import minilm_graph
 from t2f_export.onnx_graph import generator_graph, text_encoder_graph
 from t2f_export.parity import draw_references, prove_parity, readable_references
 from t2f_runtime import __version__, manifest
@@ -18,11 +20,14 @@ from t2f_runtime.text import Tokenizer
 from t2f_runtime.verification import join_pictures
 from t2f_train.atomic_files import new_folder
 from t2f_train.checkpoint import CheckpointState, latest_checkpoint, load_weights, read_state
+from t2f_train.config import Config
 from t2f_train.errors import RunError
+from t2f_train.minilm import MiniLMEncoder
 from t2f_train.model import FaceModel
+from t2f_train.provenance import library_versions, source_commit
 from t2f_train.run_folder import RunFolder, RunRecord
 from t2f_train.schedule import Schedule
-from t2f_train.training_loop import library_versions, source_commit
+from t2f_train.tokenizer import open_tokenizer
 
 
 def export_run(run: Path, out: Path) -> Manifest:
@@ -49,11 +54,11 @@ def export_run(run: Path, out: Path) -> Manifest:
         raise RunError(f"{run} has no checkpoint yet; train it first with: t2f train")
     state = read_state(checkpoint)
     _check_finished(run, record, state)
-    tokenizer_model = folder.read_tokenizer(record)
-    tokenizer = Tokenizer(tokenizer_model, maximum_tokens=record.config.text.maximum_tokens)
-    model = FaceModel(record.config, tokenizer.vocabulary_size)
+    vocabulary = _read_vocabulary(folder, record)
+    tokenizer = vocabulary.tokenizer if vocabulary else None
+    model = FaceModel(record.config, tokenizer.vocabulary_size if tokenizer else 0)
     load_weights(model, checkpoint, "averaged")
-    files = _bundle_files(model, tokenizer_model, tokenizer, state.place.depth)
+    files = _bundle_files(model, vocabulary, state.place.depth)
     names = {"name": out.name, "run_name": run.resolve().name}
     unproven = _manifest(record, state, model, tokenizer, files, **names)
     try:
@@ -78,57 +83,73 @@ def _check_finished(run: Path, record: RunRecord, state: CheckpointState) -> Non
         )
 
 
-def _bundle_files(
-    model: FaceModel, tokenizer_model: bytes, tokenizer: Tokenizer, depth: int
-) -> dict[str, bytes]:
-    text_encoder: onnx.ModelProto = text_encoder_graph(freeze_text_encoder(model))
+@dataclass(frozen=True, slots=True)
+class _Vocabulary:
+    """A run's tokenizer, as it lies in the run and ready to cut."""
+
+    content: bytes
+    tokenizer: Tokenizer
+
+
+def _read_vocabulary(folder: RunFolder, record: RunRecord) -> _Vocabulary | None:
+    if not record.config.is_conditional:
+        return None
+    content = folder.read_tokenizer(record)
+    return _Vocabulary(content, open_tokenizer(content, record.config.text))
+
+
+def _bundle_files(model: FaceModel, vocabulary: _Vocabulary | None, depth: int) -> dict[str, bytes]:
+    tokenizer = vocabulary.tokenizer if vocabulary else None
     generator: onnx.ModelProto = generator_graph(freeze_generator(model.generator, depth))
     reference = io.BytesIO()
     pictures = draw_references(model, tokenizer, readable_references(tokenizer), depth)
     join_pictures(pictures).save(reference, "PNG")
-    return {
-        manifest.TOKENIZER: tokenizer_model,
-        manifest.TEXT_ENCODER: text_encoder.SerializeToString(deterministic=True),
+    files = {
         manifest.GENERATOR: generator.SerializeToString(deterministic=True),
         manifest.REFERENCE: reference.getvalue(),
     }
+    if vocabulary is None:
+        return files
+    text_encoder = _text_encoder(model).SerializeToString(deterministic=True)
+    return {
+        _tokenizer_file(vocabulary.tokenizer): vocabulary.content,
+        manifest.TEXT_ENCODER: text_encoder,
+        **files,
+    }
+
+
+def _tokenizer_file(tokenizer: Tokenizer) -> str:
+    return manifest.VOCABULARY if tokenizer.kind == "wordpiece" else manifest.TOKENIZER
+
+
+def _text_encoder(model: FaceModel) -> onnx.ModelProto:
+    if isinstance(model.text_encoder, MiniLMEncoder):
+        return minilm_graph(model.text_encoder, *freeze_conditioning(model))
+    return text_encoder_graph(freeze_text_encoder(model))
 
 
 def _manifest(
     record: RunRecord,
     state: CheckpointState,
     model: FaceModel,
-    tokenizer: Tokenizer,
+    tokenizer: Tokenizer | None,
     files: dict[str, bytes],
     *,
     name: str,
     run_name: str,
 ) -> Manifest:
     config = record.config
-    condition_size, noise_size = config.model.condition_size, config.model.noise_size
-    image_size = config.resolution
     return Manifest(
-        schema_version=1,
+        schema_version=manifest.SCHEMA_VERSION,
         t2f_version=__version__,
         name=name,
         licence=config.data.licence,
-        image_size=image_size,
+        image_size=config.resolution,
         latent_size=model.generator.latent_size,
-        condition_size=condition_size,
-        noise_size=noise_size,
-        text=manifest.TextSettings(
-            tokenizer=manifest.TOKENIZER,
-            vocabulary_size=tokenizer.vocabulary_size,
-            maximum_tokens=tokenizer.maximum_tokens,
-        ),
-        graphs={
-            "float32": Graphs(
-                text_encoder=manifest.text_encoder_graph(manifest.TEXT_ENCODER, condition_size),
-                generator=manifest.generator_graph(
-                    manifest.GENERATOR, model.generator.latent_size, image_size
-                ),
-            )
-        },
+        condition_size=config.condition_size,
+        noise_size=config.model.noise_size,
+        text=None if tokenizer is None else _text_settings(tokenizer),
+        graphs={"float32": _graphs(config, model.generator.latent_size)},
         files={
             name: FileEntry(bytes=len(content), sha256=hashlib.sha256(content).hexdigest())
             for name, content in files.items()
@@ -149,6 +170,23 @@ def _manifest(
             versions=_versions(record),
         ),
         parity=(),
+    )
+
+
+def _graphs(config: Config, latent_size: int) -> Graphs:
+    text_encoder = manifest.text_encoder_graph(manifest.TEXT_ENCODER, config.condition_size)
+    return Graphs(
+        text_encoder=text_encoder if config.is_conditional else None,
+        generator=manifest.generator_graph(manifest.GENERATOR, latent_size, config.resolution),
+    )
+
+
+def _text_settings(tokenizer: Tokenizer) -> manifest.TextSettings:
+    return manifest.TextSettings(
+        tokenizer=_tokenizer_file(tokenizer),
+        kind=tokenizer.kind,
+        vocabulary_size=tokenizer.vocabulary_size,
+        maximum_tokens=tokenizer.maximum_tokens,
     )
 
 

@@ -25,4 +25,5 @@ def export(run: Path, out: Path) -> None:
         f"parity   {report.faces} faces against {report.against}: "
         f"at most {report.maximum_levels} of 255 levels apart, {report.mean_levels:.5f} on average"
     )
-    click.echo(f'next     t2f generate {out} "a smiling woman" -o face.png')
+    what = '"a smiling woman" -o face.png' if written.takes_text else "--count 16 -o faces.png"
+    click.echo(f"next     t2f generate {out} {what}")

@@ -10,6 +10,7 @@ from torch import Tensor
 from t2f_train.generator import Block, Generator
 from t2f_train.layers import Convolution, Linear, UpsamplingConvolution
 from t2f_train.model import FaceModel
+from t2f_train.text_encoder import TextEncoder
 
 Array = NDArray[np.float32]
 
@@ -73,19 +74,31 @@ class FrozenGenerator:
         return 4 << sum(convolution.is_upsampling for convolution in self.convolutions)
 
 
-def freeze_text_encoder(model: FaceModel) -> FrozenTextEncoder:
-    """Freezes the text encoder and the conditioning layer of a model."""
-    lstm = model.text_encoder.lstm
+def freeze_conditioning(model: FaceModel) -> tuple[FrozenLinear, FrozenLinear]:
+    """Freezes what maps a model's sentence embedding to the condition's mean and log-variance."""
+    if model.conditioning is None:
+        raise TypeError("the model draws without text and has no condition to freeze")
     joined = _freeze_linear(model.conditioning.linear)
-    size = model.conditioning.condition_size
+    size = model.condition_size
+    mean = FrozenLinear(joined.weight[:size], joined.bias[:size])
+    return mean, FrozenLinear(joined.weight[size:], joined.bias[size:])
+
+
+def freeze_text_encoder(model: FaceModel) -> FrozenTextEncoder:
+    """Freezes the text encoder, an LSTM, and the conditioning layer of a model."""
+    encoder = model.text_encoder
+    if not isinstance(encoder, TextEncoder):
+        raise TypeError(f"the model's text encoder is no LSTM, but {type(encoder).__name__}")
+    lstm = encoder.lstm
+    mean, log_variance = freeze_conditioning(model)
     return FrozenTextEncoder(
-        embedding=_array(model.text_encoder.embedding.weight),
+        embedding=_array(encoder.embedding.weight),
         input_weight=_array(lstm.get_parameter("weight_ih_l0")),
         state_weight=_array(lstm.get_parameter("weight_hh_l0")),
         input_bias=_array(lstm.get_parameter("bias_ih_l0")),
         state_bias=_array(lstm.get_parameter("bias_hh_l0")),
-        mean=FrozenLinear(joined.weight[:size], joined.bias[:size]),
-        log_variance=FrozenLinear(joined.weight[size:], joined.bias[size:]),
+        mean=mean,
+        log_variance=log_variance,
     )
 
 

@@ -7,7 +7,14 @@ from pathlib import Path
 from typing import BinaryIO
 
 from t2f_runtime.errors import BundleError
-from t2f_runtime.manifest import MANIFEST, FileEntry, Manifest, Precision, decode_manifest
+from t2f_runtime.manifest import (
+    MANIFEST,
+    FileEntry,
+    Manifest,
+    Precision,
+    decode_manifest,
+    files_to_run,
+)
 
 PACKED_SUFFIX = ".t2f"
 MAXIMUM_MANIFEST_BYTES = 16 * 2**20
@@ -52,7 +59,7 @@ class Bundle:
                 f"{folder} holds no networks of precision '{keep}'; "
                 f"it has: {', '.join(manifest.graphs)}"
             )
-        wanted = _files_to_run(manifest, keep)
+        wanted = set() if keep is None else files_to_run(manifest, keep)
         kept = {}
         for name, entry in manifest.files.items():
             if name in wanted:
@@ -118,13 +125,6 @@ def _read_manifest(folder: Path) -> Manifest:
     except OSError as error:
         raise BundleError(f"{path} cannot be read: {error.strerror or error}") from error
     return decode_manifest(data, source=str(path))
-
-
-def _files_to_run(manifest: Manifest, precision: Precision | None) -> set[str]:
-    if precision is None:
-        return set()
-    graphs = manifest.graphs[precision]
-    return {manifest.text.tokenizer, graphs.text_encoder.file, graphs.generator.file}
 
 
 def _read_file(folder: Path, name: str, entry: FileEntry) -> bytes:

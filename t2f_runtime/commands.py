@@ -13,7 +13,7 @@ from t2f_runtime.bundle import Bundle
 from t2f_runtime.errors import DescriptionError
 from t2f_runtime.generator import MAXIMUM_FACES, FaceGenerator
 from t2f_runtime.latent import LARGEST_SEED
-from t2f_runtime.manifest import ParityReport
+from t2f_runtime.manifest import ParityReport, TextSettings
 from t2f_runtime.picture_files import check_picture_path, save_picture
 from t2f_runtime.sheet import contact_sheet, enlarge
 from t2f_runtime.verification import verify as verify_bundle
@@ -59,7 +59,7 @@ _BUNDLE = click.argument("bundle", type=click.Path(path_type=Path))
     type=click.IntRange(1, MAXIMUM_FACES),
     default=1,
     show_default=True,
-    help="Candidates a description.",
+    help="Candidates a description, or faces without any.",
 )
 @click.option(
     "--scale",
@@ -78,7 +78,7 @@ def generate(
     *,
     sheet: bool,
 ) -> None:
-    """Draw faces from descriptions.
+    """Draw faces from descriptions, or without any where the model has no text.
 
     One description draws one picture; several, or a --count, draw a captioned sheet.
 
@@ -87,17 +87,19 @@ def generate(
       t2f generate BUNDLE "a bald man with a beard" -o face.png
       t2f generate BUNDLE "a girl" "an old man" --count 6 --seed 7 -o sheet.png
       t2f generate BUNDLE --from descriptions.txt -o sheet.png
+      t2f generate BUNDLE_WITHOUT_TEXT --count 16 -o sheet.png
     """  # noqa: D301 (click's mark is the backspace)
     check_picture_path(output)
     if description_file is not None:
         descriptions += read_descriptions(description_file)
-    if not descriptions:
-        raise click.UsageError('Give a DESCRIPTION, such as "a bald man", or --from FILE.')
     opened = Bundle.open(bundle, keep="float32")
     generator = FaceGenerator.from_bundle(opened)
+    if generator.takes_text and not descriptions:
+        raise click.UsageError('Give a DESCRIPTION, such as "a bald man", or --from FILE.')
     _check_all(generator, descriptions)
-    rows = [(text, generator.generate(text, seed=seed, count=count)) for text in descriptions]
-    if sheet or len(descriptions) > 1 or count > 1:
+    texts = descriptions or (None,)
+    rows = [(text or "", generator.generate(text, seed=seed, count=count)) for text in texts]
+    if sheet or len(rows) > 1 or count > 1:
         enough = max(1, _SHEET_FACE_PIXELS // generator.image_size)
         image = contact_sheet(rows, scale=scale or enough)
     else:
@@ -183,17 +185,19 @@ def _check_all(generator: FaceGenerator, descriptions: Sequence[str]) -> None:
         for number, description in enumerate(descriptions, start=1):  # noqa: B007 (for the error)
             generator.condition(description)
     except DescriptionError as error:
-        if len(descriptions) == 1:
+        if len(descriptions) == 1 or not generator.takes_text:
             raise
         raise DescriptionError(f"description {number}: {error}") from error
 
 
 def _notes(bundle: Bundle, descriptions: Sequence[str], seed: int, count: int) -> dict[str, str]:
     """What every written picture says about itself."""
+    is_alone = len(descriptions) <= 1 and count == 1
+    written = {"Description": "\n".join(descriptions)[:_NOTE_CHARACTERS]} if descriptions else {}
     return {
-        "Title": "synthetic face" if len(descriptions) * count == 1 else "synthetic faces",
+        "Title": "synthetic face" if is_alone else "synthetic faces",
         "Software": f"T2F {__version__}",
-        "Description": "\n".join(descriptions)[:_NOTE_CHARACTERS],
+        **written,
         "Seed": str(seed),
         "Count": str(count),
         "Bundle": bundle.bundle_id,
@@ -207,7 +211,7 @@ def _report(output: Path, image: Image.Image, *, faces: int) -> None:
 
 def _describe(bundle: Bundle) -> list[str]:
     manifest = bundle.manifest
-    text, provenance = manifest.text, manifest.provenance
+    provenance = manifest.provenance
     facts: dict[str, Any] = {
         "name": manifest.name,
         "bundle id": bundle.short_id,
@@ -216,7 +220,7 @@ def _describe(bundle: Bundle) -> list[str]:
         "pictures": f"{manifest.image_size}x{manifest.image_size} pixels",
         "latent": f"{manifest.latent_size} = condition {manifest.condition_size} "
         f"+ noise {manifest.noise_size}",
-        "text": f"{text.vocabulary_size} tokens known, {text.maximum_tokens} a description",
+        "text": _describe_text(manifest.text),
         "precisions": ", ".join(manifest.graphs),
         "run": f"{provenance.run_name}, {provenance.images_seen} images seen",
         "data": f"{provenance.data_reader}: {provenance.data_images} images, "
@@ -233,6 +237,12 @@ def _describe(bundle: Bundle) -> list[str]:
         for name, entry in manifest.files.items()
     ]
     return [printable(line) for line in lines]
+
+
+def _describe_text(text: TextSettings | None) -> str:
+    if text is None:
+        return "none: faces are drawn from seeds alone"
+    return f"{text.vocabulary_size} tokens known ({text.kind}), {text.maximum_tokens} a description"
 
 
 def printable(text: str) -> str:

@@ -18,7 +18,7 @@ class BundleError(T2FError):
 
 
 class DescriptionError(T2FError):
-    """A description cannot be read: empty, too long, or not text."""
+    """A description cannot be read, is missing, or the model takes none."""
 
 
 class EngineError(T2FError):

@@ -16,23 +16,25 @@ from t2f_runtime.manifest import (
     IMAGE,
     LATENT,
     TOKENS,
+    Graph,
     Manifest,
     Precision,
 )
 from t2f_runtime.sessions import Session, open_session
-from t2f_runtime.text import Tokenizer, pad
+from t2f_runtime.text import Tokenizer
 
 MAXIMUM_FACES = 10_000
 """The most faces of one call, so that a slip of the keyboard cannot fill the memory."""
 
 _MAXIMUM_THREADS = 1024
 _PRECISION: Precision = "float32"
+_NO_CONDITION = np.empty(0, dtype=np.float32)
 
 Pictures = NDArray[np.uint8]
 
 
 class FaceGenerator:
-    """Draws faces from descriptions.
+    """Draws faces from descriptions, or from seeds alone where the model has no text.
 
     Safe to use from many threads; no call changes it. A face depends on its description, its seed
     and its index alone: it has the same bytes drawn alone, in a batch, or among candidates.
@@ -45,19 +47,26 @@ class FaceGenerator:
 
     Args:
         manifest: What the networks take and give.
-        tokenizer: The one that the text encoder was trained with.
-        text_encoder: `TOKENS` to `CONDITION_MEAN` and `CONDITION_LOG_VARIANCE`.
+        tokenizer: The one that the text encoder was trained with; None for a model without text.
+        text_encoder: `TOKENS` to `CONDITION_MEAN` and `CONDITION_LOG_VARIANCE`; None likewise.
         generator: `LATENT` to `IMAGE`.
+
+    Raises:
+        ArgumentError: A tokenizer or a text encoder is missing, or there is one too many.
     """
 
     def __init__(
         self,
         manifest: Manifest,
         *,
-        tokenizer: Tokenizer,
-        text_encoder: Session,
+        tokenizer: Tokenizer | None,
+        text_encoder: Session | None,
         generator: Session,
     ) -> None:
+        if {tokenizer is not None, text_encoder is not None} != {manifest.takes_text}:
+            raise ArgumentError(
+                "a model with text has a tokenizer and a text encoder, a model without has neither"
+            )
         self._manifest = manifest
         self._tokenizer = tokenizer
         self._text_encoder = text_encoder
@@ -89,15 +98,15 @@ class FaceGenerator:
             threads = check_whole_number("threads", threads, largest=_MAXIMUM_THREADS, least=1)
         manifest = bundle.manifest
         graphs = manifest.graphs[_PRECISION]
+
+        def opened(graph: Graph) -> Session:
+            return open_session(bundle.read(graph.file), engine=engine, threads=threads)
+
         return cls(
             manifest,
             tokenizer=_open_tokenizer(bundle),
-            text_encoder=open_session(
-                bundle.read(graphs.text_encoder.file), engine=engine, threads=threads
-            ),
-            generator=open_session(
-                bundle.read(graphs.generator.file), engine=engine, threads=threads
-            ),
+            text_encoder=opened(graphs.text_encoder) if graphs.text_encoder else None,
+            generator=opened(graphs.generator),
         )
 
     @property
@@ -110,11 +119,18 @@ class FaceGenerator:
         """Height and width of the pictures, in pixels."""
         return self._manifest.image_size
 
-    def generate(self, text: str, *, seed: int = 0, count: int | None = None) -> Pictures:
+    @property
+    def takes_text(self) -> bool:
+        """Whether faces are drawn from descriptions, rather than from seeds alone."""
+        return self._manifest.takes_text
+
+    def generate(
+        self, text: str | None = None, *, seed: int = 0, count: int | None = None
+    ) -> Pictures:
         """Draws one face of a description, or several candidates.
 
         Args:
-            text: The description.
+            text: The description; left out for a model without text.
             seed: 0 to 2**64 - 1; equal seeds draw equal faces.
             count: How many candidates; candidate 0 is the face that is drawn without `count`.
 
@@ -122,10 +138,10 @@ class FaceGenerator:
             Shape `(height, width, 3)`, uint8, RGB; with a `count`, `(count, height, width, 3)`.
 
         Raises:
-            DescriptionError: The description cannot be read.
+            DescriptionError: The description cannot be read, is missing, or is one too many.
             ArgumentError: The seed or the count is out of range.
         """
-        tokens = self._tokenizer.tokens(text)
+        tokens = self._tokens(text)
         seed = check_whole_number("seed", seed)
         if count is not None:
             count = check_whole_number("count", count, largest=MAXIMUM_FACES, least=1)
@@ -136,35 +152,26 @@ class FaceGenerator:
         return pictures[0] if count is None else pictures
 
     def generate_batch(
-        self, texts: Sequence[str], *, seeds: Sequence[int] | None = None
+        self, texts: Sequence[str] | None = None, *, seeds: Sequence[int] | None = None
     ) -> Pictures:
-        """Draws one face a description.
+        """Draws one face a description; of a model without text, one face a seed.
 
         Args:
-            texts: The descriptions.
-            seeds: One a description; None gives seed 0 to each.
+            texts: The descriptions; left out for a model without text.
+            seeds: One a description; None gives seed 0 to each, but a model without text needs
+                them.
 
         Returns:
-            Shape `(descriptions, height, width, 3)`, uint8, RGB.
+            Shape `(faces, height, width, 3)`, uint8, RGB.
 
         Raises:
-            DescriptionError: A description cannot be read; nothing has been drawn then.
+            DescriptionError: A description cannot be read, they are missing, or the model takes
+                none; nothing has been drawn then.
             ArgumentError: A seed is out of range, or there are more seeds or fewer.
         """
-        if isinstance(texts, str):
-            raise ArgumentError("texts is one description; give a list, or call generate")
-        if len(texts) > MAXIMUM_FACES:
-            raise ArgumentError(
-                f"texts has {len(texts)} descriptions; {MAXIMUM_FACES} are the most of one call"
-            )
-        if seeds is None:
-            seeds = [0] * len(texts)
-        if len(seeds) != len(texts):
-            raise ArgumentError(f"there are {len(seeds)} seeds for {len(texts)} descriptions")
-        rows = [self._read(text, position) for position, text in enumerate(texts)]
-        checked = [check_whole_number("seed", seed) for seed in seeds]
+        rows, seeds = self._read_all(texts, seeds)
         pictures = self._empty(len(rows))
-        for position, (tokens, seed) in enumerate(zip(rows, checked, strict=True)):
+        for position, (tokens, seed) in enumerate(zip(rows, seeds, strict=True)):
             mean, log_variance = self._encode(tokens)
             pictures[position] = self._draw_face(mean, log_variance, seed, index=0)
         return pictures
@@ -174,8 +181,11 @@ class FaceGenerator:
 
         Returns:
             Mean and logarithm of the variance, each of shape `(condition,)`, float32.
+
+        Raises:
+            DescriptionError: The description cannot be read, or the model takes none.
         """
-        return self._encode(self._tokenizer.tokens(text))
+        return self._encode(self._tokens(text))
 
     def draw(self, latents: Floats) -> Pictures:
         """Draws one face a latent; for arithmetic on faces.
@@ -205,17 +215,55 @@ class FaceGenerator:
             pictures[position] = self._draw_latent(latent)
         return pictures
 
-    def _read(self, text: str, position: int) -> NDArray[np.int64]:
+    def _check_presence(self, *, is_given: bool) -> None:
+        if is_given and not self.takes_text:
+            raise DescriptionError("this model draws without descriptions; leave it out")
+        if self.takes_text and not is_given:
+            raise DescriptionError("this model draws from descriptions; give one")
+
+    def _tokens(self, text: str | None) -> NDArray[np.int64] | None:
+        """Cuts a description into tokens; None for a model without text."""
+        self._check_presence(is_given=text is not None)
+        return None if self._tokenizer is None or text is None else self._tokenizer.tokens(text)
+
+    def _read(self, text: str | None, position: int) -> NDArray[np.int64] | None:
         try:
-            return self._tokenizer.tokens(text)
+            return self._tokens(text)
         except DescriptionError as error:
             raise DescriptionError(f"description {position}, counted from 0: {error}") from error
+
+    def _read_all(
+        self, texts: Sequence[str] | None, seeds: Sequence[int] | None
+    ) -> tuple[list[NDArray[np.int64] | None], list[int]]:
+        """Checks the descriptions and seeds of many faces before anything is drawn."""
+        if isinstance(texts, str):
+            raise ArgumentError("texts is one description; give a list, or call generate")
+        self._check_presence(is_given=texts is not None)
+        wanted: Sequence[str | None]
+        if texts is not None:
+            wanted = texts
+        elif seeds is not None:
+            wanted = [None] * len(seeds)
+        else:
+            raise ArgumentError("this model draws from seeds alone; give seeds, one a face")
+        if seeds is None:
+            seeds = [0] * len(wanted)
+        if len(wanted) > MAXIMUM_FACES:
+            raise ArgumentError(
+                f"there are {len(wanted)} faces to draw; {MAXIMUM_FACES} are the most of one call"
+            )
+        if len(seeds) != len(wanted):
+            raise ArgumentError(f"there are {len(seeds)} seeds for {len(wanted)} descriptions")
+        rows = [self._read(text, position) for position, text in enumerate(wanted)]
+        return rows, [check_whole_number("seed", seed) for seed in seeds]
 
     def _empty(self, faces: int) -> Pictures:
         return np.empty((faces, self.image_size, self.image_size, 3), dtype=np.uint8)
 
-    def _encode(self, tokens: NDArray[np.int64]) -> tuple[Floats, Floats]:
-        outputs = self._text_encoder.run({TOKENS: pad([tokens], self._manifest.text.padding_token)})
+    def _encode(self, tokens: NDArray[np.int64] | None) -> tuple[Floats, Floats]:
+        if tokens is None or self._text_encoder is None:
+            return _NO_CONDITION, _NO_CONDITION
+        outputs = self._text_encoder.run({TOKENS: tokens[np.newaxis]})
         shape = (1, self._manifest.condition_size)
         mean = _checked(outputs, CONDITION_MEAN, np.float32, shape)
         log_variance = _checked(outputs, CONDITION_LOG_VARIANCE, np.float32, shape)
@@ -237,10 +285,13 @@ class FaceGenerator:
         return picture
 
 
-def _open_tokenizer(bundle: Bundle) -> Tokenizer:
+def _open_tokenizer(bundle: Bundle) -> Tokenizer | None:
     text = bundle.manifest.text
+    if text is None:
+        return None
     tokenizer = Tokenizer(
         bundle.read(text.tokenizer),
+        kind=text.kind,
         maximum_tokens=text.maximum_tokens,
         maximum_characters=text.maximum_characters,
     )

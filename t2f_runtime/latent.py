@@ -77,8 +77,9 @@ def draw_latent(
     """Draws the latent of one face: its condition and its noise, on the hypersphere.
 
     Args:
-        mean: Mean of the condition, shape `(condition,)`, float32.
-        log_variance: Logarithm of its variance, shape `(condition,)`, float32.
+        mean: Mean of the condition, shape `(condition,)`, float32; empty for a model without
+            text, whose latent is the noise alone.
+        log_variance: Logarithm of its variance, of the shape and type of `mean`.
         seed: 0 to 2**64 - 1.
         index: Which candidate of this seed.
         noise_size: Length of the noise z.

@@ -9,12 +9,15 @@ import msgspec
 from msgspec import Meta
 
 from t2f_runtime.errors import BundleError
+from t2f_runtime.text import TokenizerKind
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 """The one version of the schema that this T2F reads and writes."""
 
 MANIFEST = "manifest.json"
 TOKENIZER = "tokenizer.model"
+VOCABULARY = "vocabulary.txt"
+"""What a bundle has in the place of `TOKENIZER` where the text encoder reads word pieces."""
 TEXT_ENCODER = "text_encoder.onnx"
 GENERATOR = "generator.onnx"
 REFERENCE = "reference.png"
@@ -58,10 +61,10 @@ class Graph(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class Graphs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The two networks of one precision."""
+    """The networks of one precision."""
 
-    text_encoder: Graph
-    """Tokens to the mean and log-variance of the condition."""
+    text_encoder: Graph | None
+    """Tokens to the mean and log-variance of the condition; None where the model has no text."""
     generator: Graph
     """Latents to pictures."""
 
@@ -70,7 +73,9 @@ class TextSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """How descriptions become tokens."""
 
     tokenizer: str
-    """Name of the SentencePiece model in the bundle."""
+    """Name of the SentencePiece model or the WordPiece vocabulary in the bundle."""
+    kind: TokenizerKind
+    """Which of them it is."""
     vocabulary_size: Size
     """Number of different tokens, padding among them."""
     maximum_tokens: Size
@@ -122,8 +127,8 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 class Reference(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One picture that every engine must reproduce."""
 
-    description: str
-    """The description that is drawn."""
+    description: str | None
+    """The description that is drawn; None where the model has no text."""
     seed: Annotated[int, Meta(ge=0)]
     """The seed that it is drawn with."""
 
@@ -147,14 +152,16 @@ class ParityReport(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """Peak signal-to-noise ratio in decibels; None where the pictures are identical."""
     tolerance_levels: Annotated[int, Meta(ge=0, le=255)]
     """The largest `maximum_levels` that passes."""
-    worst_description: str
-    """The description whose picture differs most."""
+    worst_description: str | None
+    """The description whose picture differs most; None where the model has no text."""
+    worst_seed: Annotated[int, Meta(ge=0)]
+    """The seed of that picture."""
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """All that a bundle says about itself."""
 
-    schema_version: Literal[1]
+    schema_version: Literal[2]
     """`SCHEMA_VERSION`; read before everything else."""
     t2f_version: str
     """Version of the T2F that made the bundle."""
@@ -166,12 +173,12 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Height and width of the pictures, in pixels."""
     latent_size: Size
     """Length of the generator's input: condition and noise."""
-    condition_size: Size
-    """Length of the condition: what the description decides."""
+    condition_size: Count
+    """Length of the condition: what the description decides; 0 where the model has no text."""
     noise_size: Size
     """Length of the noise: what the seed alone decides."""
-    text: TextSettings
-    """How descriptions are read."""
+    text: TextSettings | None
+    """How descriptions are read; None where the model draws from seeds alone."""
     graphs: dict[Precision, Graphs]
     """The networks, by precision; `float32` is always there."""
     files: dict[str, FileEntry]
@@ -196,8 +203,14 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         if "float32" not in self.graphs:
             raise ValueError("graphs lacks the precision 'float32', which every bundle has")
         _check_numbers(self)
+        _check_text(self)
         _check_graphs(self)
         _check_files(self)
+
+    @property
+    def takes_text(self) -> bool:
+        """Whether faces are drawn from descriptions, rather than from seeds alone."""
+        return self.text is not None
 
 
 def text_encoder_graph(file: str, condition_size: int) -> Graph:
@@ -221,6 +234,17 @@ def generator_graph(file: str, latent_size: int, image_size: int) -> Graph:
         inputs=(Tensor(name=LATENT, dtype="float32", shape=(BATCH, latent_size)),),
         outputs=(Tensor(name=IMAGE, dtype="uint8", shape=image),),
     )
+
+
+def files_to_run(manifest: Manifest, precision: Precision) -> set[str]:
+    """Names of the files that drawing with the networks of one precision needs."""
+    graphs = manifest.graphs[precision]
+    names = {graphs.generator.file}
+    if graphs.text_encoder is not None:
+        names.add(graphs.text_encoder.file)
+    if manifest.text is not None:
+        names.add(manifest.text.tokenizer)
+    return names
 
 
 def encode_manifest(manifest: Manifest) -> bytes:
@@ -278,21 +302,38 @@ def _check_numbers(manifest: Manifest) -> None:
             raise ValueError("parity.psnr_db must be finite, or null for identical pictures")
 
 
+def _check_text(manifest: Manifest) -> None:
+    parts: dict[str, int | str | None] = {"condition_size": manifest.condition_size}
+    for precision, graphs in manifest.graphs.items():
+        encoder = graphs.text_encoder
+        parts[f"graphs['{precision}'].text_encoder"] = None if encoder is None else encoder.file
+    for position, reference in enumerate(manifest.references):
+        parts[f"references[{position}].description"] = reference.description
+    for part, value in parts.items():
+        if (value is None or value == 0) is manifest.takes_text:
+            raise ValueError(
+                f"text is {'given' if manifest.takes_text else 'null'}, but {part} is "
+                f"{msgspec.json.encode(value).decode()}; a model has all that text needs, or none"
+            )
+
+
 def _check_graphs(manifest: Manifest) -> None:
     for precision, graphs in manifest.graphs.items():
-        text_encoder = text_encoder_graph(graphs.text_encoder.file, manifest.condition_size)
-        generator = generator_graph(
-            graphs.generator.file, manifest.latent_size, manifest.image_size
+        generator = graphs.generator
+        expected = generator_graph(generator.file, manifest.latent_size, manifest.image_size)
+        _check_tensors(f"graphs['{precision}'].generator", generator, expected)
+        if graphs.text_encoder is not None:
+            text_encoder = graphs.text_encoder
+            expected = text_encoder_graph(text_encoder.file, manifest.condition_size)
+            _check_tensors(f"graphs['{precision}'].text_encoder", text_encoder, expected)
+
+
+def _check_tensors(part: str, found: Graph, expected: Graph) -> None:
+    if found != expected:
+        raise ValueError(
+            f"{part} has the tensors {_tensors(found)}; "
+            f"the manifest's sizes ask for {_tensors(expected)}"
         )
-        for part, found, expected in (
-            ("text_encoder", graphs.text_encoder, text_encoder),
-            ("generator", graphs.generator, generator),
-        ):
-            if found != expected:
-                raise ValueError(
-                    f"graphs['{precision}'].{part} has the tensors {_tensors(found)}; "
-                    f"the manifest's sizes ask for {_tensors(expected)}"
-                )
 
 
 def _tensors(graph: Graph) -> str:
@@ -305,9 +346,7 @@ def _tensors(graph: Graph) -> str:
 def _check_files(manifest: Manifest) -> None:
     for name in manifest.files:
         check_file_name(name)
-    named = {manifest.text.tokenizer}
-    for graphs in manifest.graphs.values():
-        named |= {graphs.text_encoder.file, graphs.generator.file}
+    named = {name for precision in manifest.graphs for name in files_to_run(manifest, precision)}
     if manifest.references:
         named.add(REFERENCE)
     missing = sorted(named - manifest.files.keys())

@@ -13,7 +13,7 @@ MAXIMUM_PIXELS = 2**27
 
 FONT_PIXELS = 16
 CAPTION_PIXELS = 224
-"""Width of the column that holds the descriptions."""
+"""Width of the column that holds the descriptions; a sheet without any has none."""
 GAP_PIXELS = 8
 MAXIMUM_LINES = 12
 """A longer description is cut in the picture, with an ellipsis."""
@@ -33,7 +33,8 @@ def contact_sheet(
     The font is the one that Pillow brings: letters beyond ASCII show as boxes in the captions.
 
     Args:
-        rows: Each description with its faces, of shape `(faces, height, width, 3)`, uint8, RGB.
+        rows: Each description, which may be empty, with its faces, of shape
+            `(faces, height, width, 3)`, uint8, RGB.
         scale: How many times each face is enlarged.
         columns: The most faces side by side.
 
@@ -46,19 +47,23 @@ def contact_sheet(
     if not rows or not all(len(pictures) for _, pictures in rows):
         raise ArgumentError("a contact sheet needs a face in every row")
     font = ImageFont.load_default(FONT_PIXELS)
-    captions = [wrap(description, font, CAPTION_PIXELS) for description, _ in rows]
+    has_captions = any(description.strip() for description, _ in rows)
+    left = CAPTION_PIXELS + 2 * GAP_PIXELS if has_captions else GAP_PIXELS
+    captions = [
+        wrap(description, font, CAPTION_PIXELS) if has_captions else [] for description, _ in rows
+    ]
     side = rows[0][1].shape[1] * scale
     columns = min(columns, max(len(pictures) for _, pictures in rows))
     heights = [
         max(_grid_height(len(pictures), columns, side), _line_height(font) * len(lines))
         for lines, (_, pictures) in zip(captions, rows, strict=True)
     ]
-    width = CAPTION_PIXELS + columns * (side + GAP_PIXELS) + 2 * GAP_PIXELS
+    width = left + columns * (side + GAP_PIXELS)
     sheet = _blank_sheet(width, sum(heights) + GAP_PIXELS * (len(rows) + 1))
     top = GAP_PIXELS
     for lines, height, (_, pictures) in zip(captions, heights, rows, strict=True):
         _draw_caption(sheet, lines, font, top)
-        _paste_faces(sheet, pictures, columns, scale, top)
+        _paste_faces(sheet, pictures, columns, scale, (left, top))
         top += height + GAP_PIXELS
     return sheet
 
@@ -138,9 +143,9 @@ def _draw_caption(sheet: Image.Image, lines: list[str], font: Font, top: int) ->
 
 
 def _paste_faces(
-    sheet: Image.Image, pictures: Pictures, columns: int, scale: int, top: int
+    sheet: Image.Image, pictures: Pictures, columns: int, scale: int, corner: tuple[int, int]
 ) -> None:
-    left = CAPTION_PIXELS + 2 * GAP_PIXELS
+    left, top = corner
     for position, picture in enumerate(pictures):
         line, column = divmod(position, columns)
         face = enlarge(picture, scale)

@@ -2,77 +2,151 @@
 
 import unicodedata
 from collections.abc import Sequence
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from t2f_runtime.errors import BundleError, DescriptionError
+from t2f_runtime.wordpiece import WordPieces
+
+TokenizerKind = Literal["sentencepiece", "wordpiece"]
+"""How a text encoder cuts text: `sentencepiece` is trained with a run, `wordpiece` is BERT's."""
 
 _INVISIBLE = frozenset({"Zs", "Zl", "Zp", "Cc", "Cf", "Mn", "Me"})
 """Unicode categories that alone show nothing. Unassigned code points are not among them: they may
 be letters or emoji that are newer than this Python."""
 
 
-class Tokenizer:
-    """Cuts descriptions into the tokens that the text encoder was trained on.
+class Pieces(Protocol):
+    """One way to cut text into tokens; safe to use from many threads."""
 
-    Case folding and byte fallback are part of the SentencePiece model, so every visible text has
-    tokens. Immutable, and safe to use from many threads.
+    @property
+    def vocabulary_size(self) -> int:
+        """Number of different tokens, padding among them."""
+        ...
+
+    @property
+    def padding_token(self) -> int:
+        """The token that no text has; -1 where there is none."""
+        ...
+
+    @property
+    def meaningless(self) -> frozenset[int]:
+        """The tokens that say nothing about a text, such as the one for unknown words."""
+        ...
+
+    def encode(self, text: str, most: int | None = None) -> list[int]:
+        """Cuts a text into tokens, and off after `most`; none for a text that shows nothing."""
+        ...
+
+
+class SentencePieces:
+    """A SentencePiece model.
+
+    Case folding and byte fallback are part of the model, so every visible text has tokens and none
+    of them is unknown.
 
     Args:
-        model: A SentencePiece model, as a bundle or a run holds it.
-        maximum_tokens: The longest description that `tokens` accepts, in tokens.
-        maximum_characters: The longest one in characters.
+        model: As the trainer of SentencePiece wrote it.
 
     Raises:
-        BundleError: `model` is not a SentencePiece model.
+        BundleError: It is no such model.
 
     Attributes:
-        maximum_tokens: As given.
-        maximum_characters: As given.
+        vocabulary_size: Number of different tokens, padding among them.
+        padding_token: The token that no text has; -1 where the model has none.
+        meaningless: No tokens: each of them says something.
     """
 
-    def __init__(
-        self, model: bytes, *, maximum_tokens: int, maximum_characters: int = 4096
-    ) -> None:
+    meaningless: frozenset[int] = frozenset()
+
+    def __init__(self, model: bytes) -> None:
         # Here, not above: it takes a third of the import time, and reading manifests needs none.
         from sentencepiece import SentencePieceProcessor  # noqa: PLC0415
 
         if not model:  # which SentencePiece takes for no model at all, failing at first use
             raise BundleError("the tokenizer is not a SentencePiece model: it is empty")
         try:
-            processor = SentencePieceProcessor(model_proto=model)
+            self._processor = SentencePieceProcessor(model_proto=model)
         except RuntimeError as error:
             raise BundleError(
                 f"the tokenizer is not a SentencePiece model: {error}; export the run again"
             ) from error
-        self._processor = processor
+        self.vocabulary_size = int(self._processor.vocab_size())
+        self.padding_token = int(self._processor.pad_id())
+
+    def encode(self, text: str, most: int | None = None) -> list[int]:
+        """Cuts a text into tokens, and off after `most`; none for a text that shows nothing."""
+        tokens: list[int] = self._processor.encode(text, out_type=int)
+        return tokens[:most]
+
+
+class Tokenizer:
+    """Cuts descriptions into the tokens that the text encoder was trained on.
+
+    Immutable, and safe to use from many threads.
+
+    Args:
+        model: A SentencePiece model or a WordPiece vocabulary, as a bundle or a run holds it.
+        kind: Which of them.
+        maximum_tokens: The longest description that `tokens` accepts, in tokens.
+        maximum_characters: The longest one in characters.
+
+    Raises:
+        BundleError: `model` is not of its kind.
+
+    Attributes:
+        kind: As given.
+        maximum_tokens: As given.
+        maximum_characters: As given.
+    """
+
+    def __init__(
+        self,
+        model: bytes,
+        *,
+        kind: TokenizerKind = "sentencepiece",
+        maximum_tokens: int,
+        maximum_characters: int = 4096,
+    ) -> None:
+        self._pieces: Pieces = (
+            SentencePieces(model) if kind == "sentencepiece" else WordPieces(model)
+        )
+        self.kind: TokenizerKind = kind
         self.maximum_tokens = maximum_tokens
         self.maximum_characters = maximum_characters
 
     @property
     def vocabulary_size(self) -> int:
         """Number of different tokens, padding among them."""
-        return int(self._processor.vocab_size())
+        return self._pieces.vocabulary_size
 
     @property
     def padding_token(self) -> int:
         """The token that no description holds; -1 where the model has none."""
-        return int(self._processor.pad_id())
+        return self._pieces.padding_token
 
-    def encode(self, description: str) -> list[int]:
-        """Cuts a description into tokens, whatever its length; for training, which cuts them.
+    def encode(self, description: str, *, most: int | None = None) -> list[int]:
+        """Cuts a description into tokens, whatever its length.
+
+        Args:
+            description: The description.
+            most: Cuts off what comes after so many tokens, for training; None cuts nothing off.
+
+        Returns:
+            The tokens; none for a description that shows nothing.
 
         Raises:
             DescriptionError: It holds a lone surrogate, which no UTF-8 can express.
         """
         try:
-            tokens: list[int] = self._processor.encode(description, out_type=int)
-        except (UnicodeEncodeError, RuntimeError) as error:
+            description.encode()
+        except UnicodeEncodeError as error:
             raise DescriptionError(
                 f"the description cannot be written as UTF-8: {description!r:.80}"
             ) from error
-        return tokens
+        return self._pieces.encode(description, most)
 
     def tokens(self, description: str) -> NDArray[np.int64]:
         """Cuts a description into tokens.
@@ -81,13 +155,18 @@ class Tokenizer:
             Shape `(length,)`, 1 to `maximum_tokens` tokens.
 
         Raises:
-            DescriptionError: It is not text, shows nothing, is too long, or holds control
-                characters; nothing is ever cut off without a word.
+            DescriptionError: It is not text, shows nothing, has only unknown words, is too long,
+                or holds control characters; nothing is ever cut off without a word.
         """
         self._check(description)
         tokens = self.encode(description)
         if not tokens:
             raise DescriptionError(_NOTHING_VISIBLE)
+        if self._pieces.meaningless.issuperset(tokens):
+            raise DescriptionError(
+                f"this bundle knows no word of the description {description!r:.80}; its face "
+                f"would have nothing to do with it: describe the face in other words"
+            )
         if len(tokens) > self.maximum_tokens:
             raise DescriptionError(
                 f"the description has {len(tokens)} tokens; this bundle reads "

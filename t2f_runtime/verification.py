@@ -84,7 +84,7 @@ def verify(
             f"{bundle.folder} draws other faces with {engine} than its {REFERENCE} shows: "
             f"{report.maximum_levels} levels apart at most, {report.mean_levels:.3f} on average, "
             f"with {report.tolerance_levels} allowed; worst is "
-            f"{report.worst_description!r}; export the run again"
+            f"{_worst(report)}; export the run again"
         )
     return report
 
@@ -132,8 +132,9 @@ def _measure(
         raise VerificationError(f"{bundle.folder} has no reference pictures to verify against")
     expected = _read_references(bundle)
     generator = FaceGenerator.from_bundle(bundle, engine=engine, threads=threads)
+    descriptions = [r.description for r in references if r.description is not None]
     pictures = generator.generate_batch(
-        [reference.description for reference in references],
+        descriptions if generator.takes_text else None,
         seeds=[reference.seed for reference in references],
     )
     comparison = compare(pictures, expected)
@@ -147,7 +148,14 @@ def _measure(
         psnr_db=comparison.psnr_db,
         tolerance_levels=TOLERANCE_LEVELS[precision],
         worst_description=references[comparison.worst].description,
+        worst_seed=references[comparison.worst].seed,
     )
+
+
+def _worst(report: ParityReport) -> str:
+    """Says which reference differs most."""
+    seed = f"seed {report.worst_seed}"
+    return seed if report.worst_description is None else f"{report.worst_description!r}, {seed}"
 
 
 def _read_references(bundle: Bundle) -> Pictures:

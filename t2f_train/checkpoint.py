@@ -9,6 +9,7 @@ import io
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import safetensors.torch
@@ -69,6 +70,24 @@ def _modules(networks: Networks) -> dict[str, nn.Module]:
     }
 
 
+def optimiser_states(networks: Networks) -> dict[str, Any]:
+    """What both sides' Adam remembers, and how float16 scales their losses."""
+    scalers = {side: s.state_dict() for side, s in networks.computing.scalers.items()}
+    return {
+        "generator": networks.generator_optimiser.state_dict(),
+        "discriminator": networks.discriminator_optimiser.state_dict(),
+        **({"scalers": scalers} if scalers else {}),
+    }
+
+
+def load_optimisers(states: dict[str, Any], networks: Networks) -> None:
+    """Puts what `optimiser_states` gave into networks that are at the same depth."""
+    networks.generator_optimiser.load_state_dict(states["generator"])
+    networks.discriminator_optimiser.load_state_dict(states["discriminator"])
+    for side, scaler in networks.computing.scalers.items():
+        scaler.load_state_dict(states["scalers"][side])
+
+
 def latest_checkpoint(folder: Path) -> Path | None:
     """The newest complete checkpoint in a run's `checkpoints` folder, or None."""
     return max(folder.glob("step-????????"), default=None)
@@ -94,12 +113,8 @@ def save_checkpoint(folder: Path, networks: Networks, place: Place) -> Path:
         {name: tensor.cpu().contiguous() for name, tensor in _tensors(networks).items()}
     )
     (partial / WEIGHTS).write_bytes(weights)
-    optimisers = {
-        "generator": networks.generator_optimiser.state_dict(),
-        "discriminator": networks.discriminator_optimiser.state_dict(),
-    }
     content = io.BytesIO()  # torch reports a full disk as a bug of its own; a file does not
-    torch.save(optimisers, content)
+    torch.save(optimiser_states(networks), content)
     (partial / OPTIMISERS).write_bytes(content.getvalue())
     state = CheckpointState(place=place, weights_sha256=hashlib.sha256(weights).hexdigest())
     (partial / STATE).write_bytes(msgspec.json.encode(state) + b"\n")
@@ -177,8 +192,7 @@ def load_checkpoint(checkpoint: Path, networks: Networks) -> Place:
     try:
         # To the CPU: the optimisers move what belongs to their device, and keep step counts here.
         saved = torch.load(checkpoint / OPTIMISERS, map_location="cpu", weights_only=True)
-        networks.generator_optimiser.load_state_dict(saved["generator"])
-        networks.discriminator_optimiser.load_state_dict(saved["discriminator"])
+        load_optimisers(saved, networks)
     except Exception as error:  # torch raises many types for a damaged file
         raise RunError(_damaged(checkpoint, OPTIMISERS, error)) from error
     return place

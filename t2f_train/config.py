@@ -1,6 +1,7 @@
 """The configuration of a training run: frozen values that refuse nonsense, read from TOML."""
 
 import sys
+from collections.abc import Sequence
 from importlib import resources
 from itertools import pairwise
 from pathlib import Path
@@ -8,8 +9,10 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from t2f_runtime.text import TokenizerKind
 from t2f_train.data.readers import ReaderName
 from t2f_train.errors import ConfigError
+from t2f_train.overrides import apply_overrides
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -60,13 +63,18 @@ class TextSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     with `none` there is no text at all: a ProGAN on its own."""
     vocabulary_size: Annotated[int, msgspec.Meta(ge=300)] = 1000
     """Most tokens of the tokeniser; 259 of them are the bytes and the special ones. Little text
-    gives fewer."""
+    gives fewer; `minilm` has a vocabulary of its own."""
     maximum_tokens: Annotated[int, msgspec.Meta(ge=8, le=512)] = 128
     """Tokens of a description that are read; training cuts longer ones here."""
     embedding_size: Positive = 128
-    """Length of a token's embedding."""
+    """Length of a token's embedding; of `lstm`."""
     sentence_size: Positive = 256
-    """Length of the sentence embedding psi."""
+    """Length of the sentence embedding psi; of `lstm`, while `minilm` has 384."""
+
+    @property
+    def tokenizer_kind(self) -> TokenizerKind:
+        """How the text encoder's descriptions are cut into tokens."""
+        return "wordpiece" if self.encoder == "minilm" else "sentencepiece"
 
 
 class ModelSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -118,7 +126,8 @@ class OptimiserSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     """Weight of the condition's divergence, in nats, in the generator's loss. StackGAN's code
     weighs the average over 128 dimensions by 2, which is 0.016 of the sum that is used here."""
     ema_half_life: Positive = 10_000
-    """Images over which the averaged weights forget half of what they were."""
+    """Images over which the averaged weights forget half of what they were; fewer in the first
+    images of a phase, whose new layers start from chance."""
 
 
 class OutputSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -132,9 +141,11 @@ class OutputSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """Images between two checkpoints."""
     evaluate_every: Positive | None = None
     """Images between two evaluations, whose numbers join the log; None evaluates never."""
+    frames: Positive = 96
+    """Frames of the time-lapse, evenly spread over the run."""
     truncation: Share = 1.0
-    """Deviation of the latents of the sample sheets: 1 draws as the model was trained, less draws
-    what is more usual and less varied."""
+    """Factor of the noise on sample sheets and frames: 1 draws as the model was trained, less
+    draws faces that are more usual and less varied."""
 
 
 class ComputeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -204,6 +215,11 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
                     f"fade_fraction falls from {before.fade_fraction} at {before.resolution} "
                     f"pixels to {after.fade_fraction} at {after.resolution}; it must rise or stay"
                 )
+        if self.text.encoder == "none" and self.output.truncation != 1.0:
+            raise ValueError(
+                "output.truncation goes towards the mean face of a description, but text.encoder "
+                "is 'none'; leave it at 1"
+            )
         if self.text.encoder == "none" and self.optimiser.unconditional:
             raise ValueError(
                 "optimiser.unconditional weighs a second head beside the description's, but "
@@ -261,11 +277,15 @@ def preset_names() -> list[str]:
     return sorted(name.removesuffix(".toml") for name in names if name.endswith(".toml"))
 
 
-def load_config(name_or_path: str) -> Config:
+def load_config(name_or_path: str, overrides: Sequence[str] = ()) -> Config:
     """Reads a preset by its name, or a configuration by the path of its TOML file.
 
+    Args:
+        name_or_path: The preset or the file.
+        overrides: Changes to it, each `KEY=VALUE`; see `t2f_train.overrides`.
+
     Raises:
-        ConfigError: If there is neither, or the file is not valid.
+        ConfigError: If there is neither, the file is not valid, or a change names no setting.
     """
     if name_or_path in preset_names():
         text = (resources.files("t2f_train") / "presets" / f"{name_or_path}.toml").read_text(
@@ -283,4 +303,5 @@ def load_config(name_or_path: str) -> Config:
         plain = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{name_or_path} is not valid TOML: {error}") from error
-    return config_from_dict(plain, source=name_or_path)
+    changed = apply_overrides(plain, overrides, Config)
+    return config_from_dict(changed, source=" ".join([name_or_path, *overrides]))

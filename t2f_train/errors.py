@@ -17,3 +17,15 @@ class RunError(T2FError):
 
 class DivergedError(T2FError):
     """A loss or gradient stopped being finite; the last good checkpoint is kept."""
+
+
+class TimelapseError(T2FError):
+    """A film of a run cannot be written where or how it was asked for."""
+
+
+class ProcessError(T2FError):
+    """Of the processes that train together one is gone, or was never found."""
+
+
+class DeviceMemoryError(T2FError):
+    """The networks and a batch do not fit into a GPU's memory."""

@@ -9,9 +9,12 @@ from t2f_train.conditioning import (
     join_latent,
     sample_condition,
 )
-from t2f_train.config import Config
+from t2f_train.config import Config, TextSettings
 from t2f_train.discriminator import Discriminator
+from t2f_train.errors import ConfigError
 from t2f_train.generator import Generator
+from t2f_train.minilm import MiniLMEncoder
+from t2f_train.minilm_package import load_minilm
 from t2f_train.text_encoder import TextEncoder
 
 
@@ -21,18 +24,28 @@ class FaceModel(nn.Module):
     Args:
         config: The run's configuration.
         vocabulary_size: Number of the tokeniser's tokens; 0 for a model without text.
+
+    Raises:
+        ConfigError: If a pretrained text encoder is not installed, or does not fit.
+
+    Attributes:
+        text_encoder: From tokens to sentence embeddings; None for a model without text.
+        conditioning: From sentence embeddings to the condition; None for a model without text.
+        sentence_size: Length of a sentence embedding; 0 for a model without text.
+        condition_size: Length of the condition; 0 for a model without text.
+        generator: From latents to images.
     """
 
     def __init__(self, config: Config, vocabulary_size: int) -> None:
         super().__init__()
-        text, model = config.text, config.model
-        self.text_encoder: TextEncoder | None = None
+        model = config.model
+        self.text_encoder: TextEncoder | MiniLMEncoder | None = None
         self.conditioning: ConditioningAugmentation | None = None
+        self.sentence_size = 0
         if config.is_conditional:
-            self.text_encoder = TextEncoder(
-                vocabulary_size, text.embedding_size, text.sentence_size
-            )
-            self.conditioning = ConditioningAugmentation(text.sentence_size, model.condition_size)
+            self.text_encoder = new_text_encoder(config.text, vocabulary_size)
+            self.sentence_size = self.text_encoder.sentence_size
+            self.conditioning = ConditioningAugmentation(self.sentence_size, model.condition_size)
         self.condition_size = config.condition_size
         self.generator = Generator(config.condition_size + model.noise_size, config.channels)
 
@@ -98,11 +111,40 @@ class FaceModel(nn.Module):
         return images
 
 
-def new_discriminator(config: Config) -> Discriminator:
-    """The discriminator that mirrors the generator of `config`."""
+def new_text_encoder(settings: TextSettings, vocabulary_size: int) -> TextEncoder | MiniLMEncoder:
+    """The text encoder that `text.encoder` names: one to be trained, or a pretrained one.
+
+    Raises:
+        ConfigError: If the pretrained one is not installed, or does not fit.
+    """
+    if settings.encoder != "minilm":
+        return TextEncoder(vocabulary_size, settings.embedding_size, settings.sentence_size)
+    encoder = load_minilm()
+    sizes = encoder.sizes
+    if vocabulary_size != sizes.vocabulary_size:
+        raise ConfigError(
+            f"the tokeniser has {vocabulary_size} tokens, but the installed MiniLM knows "
+            f"{sizes.vocabulary_size}; install the version that the run was trained with"
+        )
+    if settings.maximum_tokens > sizes.positions:
+        raise ConfigError(
+            f"text.maximum_tokens is {settings.maximum_tokens}, but the installed MiniLM reads "
+            f"{sizes.positions} at most; lower it"
+        )
+    return encoder
+
+
+def new_discriminator(config: Config, sentence_size: int) -> Discriminator:
+    """The discriminator that mirrors the generator of `config`.
+
+    Args:
+        config: The run's configuration.
+        sentence_size: Length of the sentence embeddings that it is shown; 0 for a model without
+            text.
+    """
     return Discriminator(
         config.channels,
-        sentence_size=config.text.sentence_size if config.is_conditional else 0,
+        sentence_size=sentence_size,
         compressed_size=config.model.compressed_size,
         has_second_head=config.optimiser.unconditional > 0.0,
     )

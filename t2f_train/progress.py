@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 from t2f_train.config import Phase
+from t2f_train.distributed import is_first
 from t2f_train.schedule import Moment, Schedule
 
 SECONDS_BETWEEN_LINES = 15.0
@@ -104,6 +105,8 @@ def duration(seconds: float) -> str:
 class ProgressReporter(AbstractContextManager["ProgressReporter"]):
     """Shows phase, images seen, images/s, losses and time left.
 
+    Of several processes that train together, the first shows it for all.
+
     Args:
         schedule: The run's schedule.
         channels: Feature channels at 4, 8, … pixels.
@@ -113,7 +116,7 @@ class ProgressReporter(AbstractContextManager["ProgressReporter"]):
     def __init__(
         self, schedule: Schedule, channels: tuple[int, ...], console: Console | None = None
     ) -> None:
-        self._console = console or Console(stderr=True)
+        self._console = console or Console(stderr=True, quiet=not is_first())
         self._schedule = schedule
         self._stopwatch = Stopwatch(schedule, channels)
         self._last_line = time.monotonic()

@@ -2,9 +2,13 @@
 
 RUN/
   run.json          the configuration, the data's fingerprint, versions
-  tokenizer.model   SentencePiece, trained on the run's descriptions; none without text
+  tokenizer.model   SentencePiece, trained on the run's descriptions, or the vocabulary of a
+                    pretrained text encoder; none without text
   metrics.jsonl     one line of losses every `output.log_every` images
-  samples/          sheets of the same descriptions and latents as training goes on
+  samples/          sheets of the same descriptions and latents as training goes on; latest.png
+  frames/           small pictures of them, for the time-lapse
+  tensorboard/      the log once more, for TensorBoard
+  README.md         what all this is, and what to do with it
   checkpoints/      the latest states to continue or export from
 """
 
@@ -97,6 +101,21 @@ class RunFolder:
     def samples(self) -> Path:
         """Folder of the sample sheets."""
         return self.path / "samples"
+
+    @property
+    def readme(self) -> Path:
+        """`README.md`."""
+        return self.path / "README.md"
+
+    @property
+    def frames(self) -> Path:
+        """Folder of the time-lapse's frames."""
+        return self.path / "frames"
+
+    @property
+    def tensorboard(self) -> Path:
+        """Folder of TensorBoard's event files."""
+        return self.path / "tensorboard"
 
     @property
     def checkpoints(self) -> Path:

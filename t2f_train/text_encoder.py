@@ -16,10 +16,14 @@ class TextEncoder(nn.Module):
         vocabulary_size: Number of different tokens, padding among them.
         embedding_size: Length of a token's embedding.
         sentence_size: Length of the sentence embedding psi: the LSTM's state.
+
+    Attributes:
+        sentence_size: As given.
     """
 
     def __init__(self, vocabulary_size: int, embedding_size: int, sentence_size: int) -> None:
         super().__init__()
+        self.sentence_size = sentence_size
         self.embedding = nn.Embedding(vocabulary_size, embedding_size, padding_idx=PADDING_TOKEN)
         self.lstm = nn.LSTM(embedding_size, sentence_size, batch_first=True)
 

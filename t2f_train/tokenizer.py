@@ -8,6 +8,7 @@ import sentencepiece
 from numpy.typing import NDArray
 
 from t2f_runtime.text import Tokenizer
+from t2f_train.config import TextSettings
 from t2f_train.errors import ConfigError
 from t2f_train.text_encoder import PADDING_TOKEN
 
@@ -60,10 +61,23 @@ def _train(descriptions: list[str], model: io.BytesIO, vocabulary_size: int) -> 
     )
 
 
+def open_tokenizer(model: bytes, settings: TextSettings) -> Tokenizer:
+    """The tokeniser of a run.
+
+    Args:
+        model: The run's `tokenizer.model`.
+        settings: The run's `config.text`.
+
+    Raises:
+        BundleError: `model` is of another kind than the settings say.
+    """
+    return Tokenizer(model, kind=settings.tokenizer_kind, maximum_tokens=settings.maximum_tokens)
+
+
 def cut_tokens(tokenizer: Tokenizer, description: str) -> NDArray[np.int64]:
     """Reads a description for training, where what is too long is cut rather than refused.
 
     Returns:
         Shape `(length,)`, at most `tokenizer.maximum_tokens` tokens.
     """
-    return np.array(tokenizer.encode(description)[: tokenizer.maximum_tokens], np.int64)
+    return np.array(tokenizer.encode(description, most=tokenizer.maximum_tokens), np.int64)

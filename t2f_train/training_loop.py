@@ -1,33 +1,49 @@
 """The training loop: prepares a run, takes its steps, writes what it makes."""
 
-import hashlib
-import math
-import platform
-import subprocess
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from importlib.metadata import version
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from t2f_runtime.text import Tokenizer
-from t2f_train.checkpoint import Place, latest_checkpoint, load_checkpoint, save_checkpoint
+from t2f_train.atomic_files import write_atomically
+from t2f_train.checkpoint import (
+    Place,
+    latest_checkpoint,
+    load_checkpoint,
+    load_optimisers,
+    optimiser_states,
+)
+from t2f_train.collectives import share_weights
 from t2f_train.config import Config
-from t2f_train.data.batches import FaceBatches
+from t2f_train.data.batches import Batch, FaceBatches
 from t2f_train.data.captioned_face import CaptionedFace
 from t2f_train.data.held_out import split_faces
 from t2f_train.data.pyramid import ImagePyramid
 from t2f_train.data.readers import read_faces
-from t2f_train.errors import ConfigError, DivergedError, RunError
+from t2f_train.distributed import (
+    check_batch_sizes,
+    check_same_data,
+    from_first,
+    is_any,
+    once_a_machine,
+    process_count,
+    process_rank,
+)
+from t2f_train.errors import ConfigError, DeviceMemoryError, RunError
+from t2f_train.metrics.periodic import PeriodicEvaluation
+from t2f_train.minilm import MiniLMEncoder
+from t2f_train.minilm_package import read_vocabulary
+from t2f_train.minilm_sentences import cached_sentences
 from t2f_train.progress import Reporter
+from t2f_train.provenance import library_versions, sha256_of, source_commit
 from t2f_train.run_folder import RunFolder, RunRecord
-from t2f_train.samples import SampleSheets
+from t2f_train.run_outputs import RunOutputs
+from t2f_train.run_readme import run_readme
 from t2f_train.schedule import Moment, Schedule
-from t2f_train.tokenizer import train_tokenizer
+from t2f_train.tokenizer import open_tokenizer, train_tokenizer
 from t2f_train.training_step import Networks, draw_step_noise, train_step
 from t2f_train.warm_start import WarmStart
 
@@ -35,32 +51,10 @@ SAMPLED_DESCRIPTIONS = 6
 """Descriptions on a sample sheet, taken at equal distances from the data."""
 
 
-@dataclass
-class RunningLosses:
-    """Sums of losses since the last line of the log; one value that is not finite spoils them."""
-
-    sums: dict[str, Tensor] = field(default_factory=dict)
-    counts: dict[str, int] = field(default_factory=dict)
-
-    def add(self, losses: dict[str, Tensor]) -> None:
-        """Adds one step's losses, without waiting for the device; not every step has all."""
-        for name, loss in losses.items():
-            self.sums[name] = self.sums.get(name, 0.0) + loss
-            self.counts[name] = self.counts.get(name, 0) + 1
-
-    def totals(self) -> dict[str, float]:
-        """The sums as numbers."""
-        return {name: float(total) for name, total in self.sums.items()}
-
-    def means(self) -> dict[str, float]:
-        """Means over the steps since the last call, which starts anew."""
-        means = {name: total / self.counts[name] for name, total in self.totals().items()}
-        self.sums, self.counts = {}, {}
-        return means
-
-
 class TrainingRun:
     """A run with its data and networks, checked and ready to train; nothing is written yet.
+
+    Where several processes train it together, the first alone looks into the run folder.
 
     Args:
         config: The run's configuration.
@@ -74,7 +68,8 @@ class TrainingRun:
 
     Raises:
         RunError: If the folder holds another run.
-        ConfigError: If there are images without descriptions and no second head to judge them.
+        ConfigError: If there are images without descriptions and no second head to judge them, or
+            processes cannot share a batch evenly.
         DataError: If there are fewer images than a batch holds, or a description shows nothing.
     """
 
@@ -92,18 +87,20 @@ class TrainingRun:
     ) -> None:
         self.config = config
         self.schedule = Schedule(config.phases)
+        check_batch_sizes(config.phases)
+        check_same_data(pyramid.fingerprint)
         self._folder = folder
         self._reporter = reporter
         descriptions = [text for face in faces for text in face.descriptions]
-        self._is_new = not folder.record_path.exists()
+        self._is_new = from_first(lambda: not folder.record_path.exists())
         self._warm_start = warm_start
         if warm_start is not None:
             warm_start.check_fits(config)
         self._tokenizer: bytes | None = None
         tokenizer: Tokenizer | None = None
         if config.is_conditional:
-            self._tokenizer = self._make_tokenizer(descriptions)
-            tokenizer = Tokenizer(self._tokenizer, maximum_tokens=config.text.maximum_tokens)
+            self._tokenizer = from_first(lambda: self._make_tokenizer(descriptions))
+            tokenizer = open_tokenizer(self._tokenizer, config.text)
         self._batches = FaceBatches(
             faces, pyramid, tokenizer, seed=config.seed, flips=config.data.horizontal_flips
         )
@@ -115,7 +112,6 @@ class TrainingRun:
                 f"nothing would judge them: set optimiser.unconditional above 0 (1 is usual) to "
                 f"train a second head on them, or write descriptions"
             )
-        self._sheets = SampleSheets(folder.samples, sampled_descriptions(descriptions), tokenizer)
         self._record = RunRecord(
             config=config,
             data_folder=str(data_folder),
@@ -128,20 +124,59 @@ class TrainingRun:
             origin=warm_start.origin if warm_start else None,
         )
         if not self._is_new:
-            folder.check_same(self._record)
+            from_first(lambda: folder.check_same(self._record))
         self.networks = Networks(config, tokenizer.vocabulary_size if tokenizer else 0, device)
-        self._start_warm()
-        self._losses = RunningLosses()
-        self._last_losses: dict[str, float] = {}
+        from_first(self._start_warm)
+        self._outputs = RunOutputs(
+            folder,
+            config,
+            self.networks,
+            descriptions=sampled_descriptions(descriptions),
+            tokenizer=tokenizer,
+            evaluation=self._new_evaluation(faces, pyramid, tokenizer),
+        )
         self.step = 0
+
+    def _new_evaluation(
+        self, faces: Sequence[CaptionedFace], pyramid: ImagePyramid, tokenizer: Tokenizer | None
+    ) -> PeriodicEvaluation | None:
+        if self.config.output.evaluate_every is None:
+            return None
+        return PeriodicEvaluation(faces, pyramid, tokenizer, seed=self.config.seed)
 
     def _make_tokenizer(self, descriptions: Sequence[str]) -> bytes:
         size = self.config.text.vocabulary_size
+        if self._is_new and self.config.text.encoder == "minilm":
+            return read_vocabulary()
         if self._is_new and self._warm_start is not None:
             return self._warm_start.make_tokenizer(descriptions, size)
         if self._is_new:
             return train_tokenizer(descriptions, size)
         return self._folder.read_tokenizer(self._folder.read_record())
+
+    def remember_sentences(self, cache: Path) -> None:
+        """Reads the descriptions once for all steps, where the text encoder does not learn.
+
+        Args:
+            cache: Folder for what is read.
+
+        Raises:
+            DataError: If the cache cannot be written.
+        """
+        encoder = self.networks.model.text_encoder
+        if isinstance(encoder, MiniLMEncoder):
+            self._batches.remember_sentences(
+                lambda rows: once_a_machine(
+                    lambda: cached_sentences(
+                        encoder,
+                        rows,
+                        cache=cache,
+                        progress=lambda done, total: self._reporter.preparing(
+                            "reading descriptions", done, total
+                        ),
+                    )
+                )
+            )
 
     def _start_warm(self) -> None:
         """Takes another run's weights, unless this one goes on from a checkpoint of its own."""
@@ -159,18 +194,34 @@ class TrainingRun:
                 f"give the same --from again"
             )
 
-    def _continue_from_checkpoint(self) -> int:
-        checkpoint = latest_checkpoint(self._folder.checkpoints)
-        if checkpoint is None:
-            self._folder.cut_metrics(images_seen=0)
-            return 0
-        place = load_checkpoint(checkpoint, self.networks)
-        self._last_losses = place.metrics
-        sums = {name: torch.tensor(total) for name, total in place.loss_sums.items()}
-        self._losses = RunningLosses(sums, dict(place.loss_counts))
-        self._folder.cut_metrics(place.images_seen)
+    def _open_folder(self, stack: ExitStack) -> Place | None:
+        """Begins in the run folder or goes on from its last checkpoint, and keeps it locked."""
+        stack.enter_context(self._folder.locked())
+        with self._writing():
+            if self._is_new:
+                self._folder.start(self._record, self._tokenizer)
+                write_atomically(self._folder.readme, self._readme())
+            checkpoint = latest_checkpoint(self._folder.checkpoints)
+            if checkpoint is None:
+                self._folder.cut_metrics(images_seen=0)
+                return None
+            place = load_checkpoint(checkpoint, self.networks)
+            self._folder.cut_metrics(place.images_seen)
         self._reporter.note(f"continuing from {checkpoint} ({place.images_seen:,} images)")
-        return place.step
+        return place
+
+    def _take_up(self, place: Place | None) -> None:
+        """Has every process go on from what the first one has loaded, if anything."""
+        networks = self.networks
+        share_weights([networks.model, networks.averaged, networks.discriminator])
+        if place is None:
+            return
+        states = from_first(lambda: optimiser_states(networks))
+        if process_rank() > 0:
+            networks.start_phase(place.depth)
+            load_optimisers(states, networks)
+        self._outputs.continue_from(place)
+        self.step = place.step
 
     @property
     def is_finished(self) -> bool:
@@ -183,14 +234,17 @@ class TrainingRun:
         Raises:
             RunError: If another process trains this run, or the folder cannot be written.
             DivergedError: If a loss or a weight stops being finite; the last checkpoint stays.
+            DeviceMemoryError: If the networks and a batch do not fit into the GPU's memory.
         """
-        with self._folder.locked():
-            with self._writing():
-                if self._is_new:
-                    self._folder.start(self._record, self._tokenizer)
-                self.step = self._continue_from_checkpoint()
-            while not (self.is_finished or stop.is_set()):
-                self._run_phase(stop)
+        with ExitStack() as stack:
+            self._take_up(from_first(lambda: self._open_folder(stack)))
+            stack.enter_context(self._outputs.opened(self.schedule.at(self.step).images_seen))
+            is_stopping = is_any(stop.is_set())
+            while not (self.is_finished or is_stopping):
+                is_stopping = self._run_phase(stop)
+
+    def _readme(self) -> bytes:
+        return run_readme(self._record, self._folder.path).encode()
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -202,89 +256,50 @@ class TrainingRun:
                 f"put that right and give the same command again"
             ) from error
 
-    def _run_phase(self, stop: threading.Event) -> None:
+    @contextmanager
+    def _fitting(self, moment: Moment) -> Iterator[None]:
+        try:
+            yield
+        except torch.OutOfMemoryError as error:
+            side, batch_size = moment.phase.resolution, moment.phase.batch_size
+            last = latest_checkpoint(self._folder.checkpoints)
+            kept = f"the last checkpoint is {last}" if last else "there was no checkpoint yet"
+            raise DeviceMemoryError(
+                f"training stopped after {moment.images_seen:,} images: out of GPU memory at "
+                f"{side}x{side} pixels with {batch_size // process_count()} images a step on each "
+                f"device; {kept}; continue on more or larger GPUs, or lower batch_size in phase "
+                f"{moment.phase_index + 1} and start a new run"
+            ) from error
+
+    def _run_phase(self, stop: threading.Event) -> bool:
+        """Takes steps to the end of a phase, or to a stop; returns whether it was that."""
         start = self.schedule.at(self.step)
         if start.phase_step == 0:
             self.networks.start_phase(start.depth)
-        self._reporter.stepped(start, self._last_losses)
+        self._reporter.stepped(start, self._outputs.last_losses)
         for batch in self._batches.from_moment(start):
             before = self.schedule.at(self.step)
-            noise = draw_step_noise(self.config, before, self.networks.device)
-            on_device = batch.to(self.networks.device)
-            losses = train_step(self.networks, on_device, noise, before, self.config.optimiser)
-            self._losses.add(losses)
+            with self._fitting(before):
+                self._outputs.losses.add(self._take_step(batch, before))
             self.step += 1
             after = self.schedule.at(self.step)
-            self._reporter.stepped(after, self._last_losses)
+            self._reporter.stepped(after, self._outputs.last_losses)
             is_phase_over = after.phase_index != before.phase_index or self.is_finished
-            is_stopping = stop.is_set()  # asked once: what is saved and what returns must agree
-            with self._writing():
-                self._write_outputs(
+            is_stopping = is_any(stop.is_set())  # asked once: what is saved and returned must agree
+            with self._writing(), self._fitting(before):
+                self._outputs.write(
                     before, after, is_phase_over=is_phase_over, is_saving=is_stopping
                 )
             if is_phase_over or is_stopping:
-                return
+                return is_stopping
+        raise AssertionError("batches are endless")
 
-    def _write_outputs(
-        self, before: Moment, after: Moment, *, is_phase_over: bool, is_saving: bool
-    ) -> None:
-        output = self.config.output
-        seen = after.images_seen
-        if is_phase_over or _crosses(before, after, output.log_every):
-            self._log(before, seen)
-        if is_phase_over or _crosses(before, after, output.sample_every):
-            self._sheets.write(self.networks.averaged, replace(before, images_seen=seen))
-        if is_phase_over or is_saving or _crosses(before, after, output.checkpoint_every):
-            self._save(before.depth, seen)
-
-    def _save(self, depth: int, images_seen: int) -> None:
-        totals = self._losses.totals()
-        self._check_finite(totals, images_seen)
-        self._check_weights(images_seen)
-        place = Place(
-            step=self.step,
-            images_seen=images_seen,
-            depth=depth,
-            metrics=self._last_losses,
-            loss_sums=totals,
-            loss_counts=dict(self._losses.counts),
-        )
-        save_checkpoint(self._folder.checkpoints, self.networks, place)
-
-    def _log(self, moment: Moment, images_seen: int) -> None:
-        losses = self._losses.means()
-        self._check_finite(losses, images_seen)
-        self._last_losses = losses
-        place = {
-            "images_seen": images_seen,
-            "resolution": moment.phase.resolution,
-            "fade": round(moment.fade, 4),
-        }
-        self._folder.log_metrics({**place, **losses})
-
-    def _check_finite(self, losses: dict[str, float], images_seen: int) -> None:
-        for name, loss in losses.items():
-            if not math.isfinite(loss):
-                raise DivergedError(self._diverged(f"{name} is {loss}", images_seen))
-
-    def _check_weights(self, images_seen: int) -> None:
-        for module in (self.networks.model, self.networks.discriminator):
-            for name, parameter in module.named_parameters():
-                if not parameter.isfinite().all():
-                    reason = f"weight {name} has values that are not finite"
-                    raise DivergedError(self._diverged(reason, images_seen))
-
-    def _diverged(self, reason: str, images_seen: int) -> str:
-        last = latest_checkpoint(self._folder.checkpoints)
-        kept = f"the last good checkpoint is {last}" if last else "there was no checkpoint yet"
-        return (
-            f"training stopped after {images_seen:,} images: {reason}; {kept}; lower "
-            f"optimiser.learning_rate and start a new run"
-        )
-
-
-def _crosses(before: Moment, after: Moment, interval: int) -> bool:
-    return before.images_seen // interval != after.images_seen // interval
+    def _take_step(self, batch: Batch, moment: Moment) -> dict[str, torch.Tensor]:
+        place = (process_rank(), process_count())
+        device = self.networks.device
+        noise = draw_step_noise(self.config, moment, device).share(*place)
+        own = batch.share(*place).to(device)
+        return train_step(self.networks, own, noise, moment, self.config.optimiser)
 
 
 def sampled_descriptions(descriptions: Sequence[str]) -> list[str]:
@@ -292,30 +307,6 @@ def sampled_descriptions(descriptions: Sequence[str]) -> list[str]:
     different = list(dict.fromkeys(descriptions))
     stride = max(1, len(different) // SAMPLED_DESCRIPTIONS)
     return different[::stride][:SAMPLED_DESCRIPTIONS]
-
-
-def sha256_of(content: bytes | None) -> str | None:
-    """SHA-256 in hexadecimal; None of None."""
-    return None if content is None else hashlib.sha256(content).hexdigest()
-
-
-def library_versions() -> dict[str, str]:
-    """Versions of what decides a run's numbers."""
-    names = ("t2f", "torch", "numpy", "sentencepiece")
-    return {"python": platform.python_version(), **{name: version(name) for name in names}}
-
-
-def source_commit() -> str | None:
-    """The commit of T2F's own checkout, or None where it is installed without one."""
-    root = Path(__file__).resolve().parents[1]
-    if not (root / ".git").exists():
-        return None
-    command = ["git", "-C", str(root), "rev-parse", "HEAD"]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return done.stdout.strip()
 
 
 def prepare_run(
@@ -328,13 +319,14 @@ def prepare_run(
     reporter: Reporter,
     warm_start: WarmStart | None = None,
 ) -> TrainingRun:
-    """Reads and checks everything that a run needs; nothing is written but the image cache.
+    """Reads and checks everything that a run needs; nothing is written but the cache.
 
     Args:
         config: The run's configuration.
         data: Folder of the data set, in the layout that `config.data.reader` reads.
         out: The run folder.
-        cache: Folder for decoded images.
+        cache: Folder for decoded images, and for what a pretrained text encoder makes of the
+            descriptions.
         device: Where to train.
         reporter: Is told how the run goes on.
         warm_start: The run whose weights are the first; None begins from chance.
@@ -344,15 +336,8 @@ def prepare_run(
         DataError: If the data is incomplete or broken.
         RunError: If `out` holds another run or a damaged one.
     """
-    faces, _ = split_faces(read_faces(config.data.reader, data), config.data.held_out)
-    pyramid = ImagePyramid.open(
-        faces,
-        crop=config.data.crop,
-        resolution=config.resolution,
-        cache=cache,
-        progress=lambda done, total: reporter.preparing("reading images", done, total),
-    )
-    return TrainingRun(
+    faces, pyramid = once_a_machine(lambda: _open_data(config, data, cache, reporter))
+    run = TrainingRun(
         config,
         faces,
         pyramid,
@@ -362,3 +347,19 @@ def prepare_run(
         reporter=reporter,
         warm_start=warm_start,
     )
+    run.remember_sentences(cache)
+    return run
+
+
+def _open_data(
+    config: Config, data: Path, cache: Path, reporter: Reporter
+) -> tuple[list[CaptionedFace], ImagePyramid]:
+    faces, _ = split_faces(read_faces(config.data.reader, data), config.data.held_out)
+    pyramid = ImagePyramid.open(
+        faces,
+        crop=config.data.crop,
+        resolution=config.resolution,
+        cache=cache,
+        progress=lambda done, total: reporter.preparing("reading images", done, total),
+    )
+    return faces, pyramid

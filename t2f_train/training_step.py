@@ -1,13 +1,15 @@
 """One step of training: the discriminator, then the generator, then the averaged weights."""
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from t2f_train.augmentation import RANDOM_NUMBERS, augment
+from t2f_train.collectives import mean_losses
+from t2f_train.computing import Computing
 from t2f_train.config import Config, OptimiserSettings
 from t2f_train.data.batches import Batch, step_random
 from t2f_train.layers import downsample, upsample
@@ -21,6 +23,9 @@ from t2f_train.losses import (
 )
 from t2f_train.model import FaceModel, new_discriminator, to_signed
 from t2f_train.schedule import Moment
+
+AVERAGED_SHARE = 0.25
+"""The averaged weights' half-life is at most this share of what the phase has seen so far."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +42,11 @@ class StepNoise:
     """Shape `(batch, RANDOM_NUMBERS)`, uniform in 0 to 1: how real images are changed."""
     augment_fake: Tensor
     """As `augment_real`, for drawn images."""
+
+    def share(self, rank: int, count: int) -> "StepNoise":
+        """The rows of one of `count` processes, as `Batch.share` takes them."""
+        rows = (getattr(self, field.name).chunk(count)[rank] for field in fields(self))
+        return StepNoise(*rows)
 
 
 def draw_step_noise(config: Config, moment: Moment, device: torch.device) -> StepNoise:
@@ -89,7 +99,10 @@ class Networks:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
             self.model = FaceModel(config, vocabulary_size).to(device)
-            self.discriminator = new_discriminator(config).to(device)
+            self.discriminator = new_discriminator(config, self.model.sentence_size).to(device)
+        self.computing = Computing(config.compute, device)
+        self.computing.arrange(self.model)
+        self.computing.arrange(self.discriminator)
         self.averaged = copy.deepcopy(self.model).requires_grad_(False)
         self.start_phase(depth=0)
 
@@ -100,7 +113,12 @@ class Networks:
         learns with the discriminator: which real image a description belongs to is the one signal
         about language here that the generator cannot bend to its own ends.
         """
+        self.computing.start_phase()
         model, settings = self.model, self._settings
+        # Layers of higher resolutions do not move yet, and so their average stays where it is.
+        waiting = {id(p) for part in model.generator.waiting(depth) for p in part.parameters()}
+        pairs = zip(self.averaged.parameters(), model.parameters(), strict=True)
+        self._averaging = [pair for pair in pairs if id(pair[1]) not in waiting]
         self.generator_parameters = model.generator.active_parameters(depth)
         self.discriminator_parameters = self.discriminator.active_parameters(depth)
         if model.conditioning is not None:
@@ -114,7 +132,7 @@ class Networks:
                 parameters,
                 lr=settings.learning_rate * slowing,
                 betas=(first**slowing, second**slowing),
-                foreach=True,
+                fused=True,
             )
 
         interval = settings.penalty_interval
@@ -123,12 +141,23 @@ class Networks:
         self.generator_optimiser = adam(self.generator_parameters, slowing=1.0)
         self.discriminator_optimiser = adam(self.discriminator_parameters, slowing)
 
-    def average(self, images: int) -> None:
-        """Moves the averaged weights towards the current ones, after a step of `images`."""
-        remembered = 0.5 ** (images / self._settings.ema_half_life)
-        pairs = zip(self.averaged.parameters(), self.model.parameters(), strict=True)
-        for averaged, current in pairs:
-            averaged.lerp_(current.detach(), 1.0 - remembered)
+    def features(self, images: Tensor, depth: int, fade: float) -> Tensor:
+        """The discriminator's features, as `compute` says; see `Discriminator.features`."""
+        return self.computing.features(self.discriminator, images, depth, fade)
+
+    def average(self, moment: Moment) -> None:
+        """Moves the averaged weights towards the current ones, after the step at `moment`.
+
+        The half-life grows from nothing in each phase, as in StyleGAN2-ADA's code (`ema_rampup`,
+        arXiv:2006.06676): new layers start from chance, which their average would remember.
+        """
+        images = moment.phase.batch_size
+        seen = (moment.phase_step + 1) * images
+        half_life = min(self._settings.ema_half_life, AVERAGED_SHARE * seen)
+        remembered = 0.5 ** (images / half_life)
+        with torch.no_grad():
+            for averaged, current in self._averaging:
+                averaged.lerp_(current, 1.0 - remembered)
 
 
 def train_step(
@@ -139,17 +168,21 @@ def train_step(
     The images are drawn once and serve both: the discriminator's step changes neither the
     generator nor the latents.
 
+    Where processes train together, each shows its own images and all take the same step.
+
     Returns:
-        Scalars without gradient, by name.
+        Scalars without gradient, by name: means over all processes. Those of a side whose step
+        float16 skipped are left out.
     """
-    model, discriminator = networks.model, networks.discriminator
+    model, computing = networks.model, networks.computing
     depth, fade = moment.depth, moment.fade
     real = fade_reals(to_signed(batch.pixels), fade)
-    sentence = model.read(batch.tokens)
+    sentence, before = _read(model, batch)
     seen = None if sentence is None else sentence.detach()
     latent, divergence = model.place(seen, noise.epsilon, noise.noise)
     # Once for both steps, the augmentation too: the generator learns from what was judged.
-    fake = augment(model.generator(latent, depth, fade), noise.augment_fake, settings.augmentations)
+    drawn = computing.draw(model.generator, latent, depth, fade)
+    fake = augment(drawn, noise.augment_fake, settings.augmentations)
     shown = CriticBatch(
         real=augment(real, noise.augment_real, settings.augmentations),
         fake=fake.detach(),
@@ -158,29 +191,37 @@ def train_step(
         depth=depth,
         fade=fade,
         captioned=batch.captioned,
+        before=before,
     )
     losses = _discriminator_step(networks, shown, moment, settings)
 
-    features = discriminator.features(fake, depth, fade)
-    adversarial = adversarial_loss(discriminator, features, seen, settings)
+    features = networks.features(fake, depth, fade)
+    adversarial = adversarial_loss(networks.discriminator, features, seen, settings)
     total = adversarial + settings.condition_divergence * divergence
-    networks.generator_optimiser.zero_grad()
     # Named inputs: the discriminator's weights get no gradient here, which would be thrown away.
-    torch.autograd.backward(total, inputs=networks.generator_parameters)
-    networks.generator_optimiser.step()
-    networks.average(len(batch.pixels))
+    parameters = networks.generator_parameters
+    if computing.descend("generator", networks.generator_optimiser, total, parameters):
+        losses["generator_loss"] = total
+        if sentence is not None:
+            losses["condition_divergence"] = divergence
+    networks.average(moment)
+    return mean_losses({name: loss.detach() for name, loss in losses.items()})
 
-    losses["generator_loss"] = total
-    if sentence is not None:
-        losses["condition_divergence"] = divergence
-    return {name: loss.detach() for name, loss in losses.items()}
+
+def _read(model: FaceModel, batch: Batch) -> tuple[Tensor | None, Tensor | None]:
+    """The sentence embeddings of a batch, and the one before its first where it is a share."""
+    sentence = model.read(batch.tokens) if batch.sentence is None else batch.sentence
+    if sentence is None or not batch.is_share:
+        return sentence, None
+    return sentence[:-1], sentence[-1:]
 
 
 def _discriminator_step(
     networks: Networks, shown: CriticBatch, moment: Moment, settings: OptimiserSettings
 ) -> dict[str, Tensor]:
     discriminator, optimiser = networks.discriminator, networks.discriminator_optimiser
-    scores = score_batch(discriminator, shown)
+    descend = networks.computing.descend
+    scores = score_batch(discriminator, shown, networks.features)
     loss = discriminator_loss(scores, settings)
     losses = _score_differences(scores)
     is_lazy = settings.penalty_interval > 1
@@ -188,14 +229,12 @@ def _discriminator_step(
         losses["penalty"] = weighted_penalty(discriminator, shown, settings)
         loss = loss + losses["penalty"]
     losses["discriminator_loss"] = loss
-    optimiser.zero_grad()
-    torch.autograd.backward(loss)
-    optimiser.step()
+    if not descend("discriminator", optimiser, loss):
+        losses = {}
     if is_lazy and moment.step % settings.penalty_interval == 0:
         losses["penalty"] = weighted_penalty(discriminator, shown, settings)
-        optimiser.zero_grad()
-        torch.autograd.backward(settings.penalty_interval * losses["penalty"])
-        optimiser.step()
+        weighed = settings.penalty_interval * losses["penalty"]
+        descend("discriminator", optimiser, weighed, is_lowered=False)
     return losses
 
 

@@ -68,6 +68,11 @@ class WarmStart:
                 f"text.encoder is {new.encoder!r}, but {self.origin.run} has {old.encoder!r}; "
                 f"a warm start needs the same"
             )
+        if new.encoder == "minilm" and self.origin.tokenizer == "extend":
+            raise ConfigError(
+                "the vocabulary of text.encoder 'minilm' is as fixed as its weights and cannot be "
+                "extended; it knows common English words: keep it"
+            )
 
     def make_tokenizer(self, descriptions: Iterable[str], vocabulary_size: int) -> bytes:
         """The new run's tokeniser.
@@ -122,6 +127,7 @@ class WarmStart:
                     f"same sizes in [text] and [model] and the same phases.channels"
                 )
             weight[:rows].copy_(old[name])
+        module.load_state_dict(weights)  # which compares what stands for pretrained weights
         return fresh
 
 

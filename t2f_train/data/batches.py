@@ -1,6 +1,6 @@
 """Batches of pixels and tokens, in an order that is a pure function of seed, phase and step."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -21,6 +21,9 @@ _ORDER_STREAM = 1
 _NOISE_STREAM = 2
 _CHOICE_STREAM = 3
 
+SentenceReader = Callable[[Sequence[NDArray[np.int64]]], NDArray[np.float32]]
+"""Reads rows of tokens, each of shape `(length,)`, into embeddings of shape `(rows, sentence)`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Batch:
@@ -34,6 +37,38 @@ class Batch:
     captioned: Tensor | None = None
     """Shape `(batch,)`, float32: 1 for an image with a description of its own, 0 for one without;
     None where all images of the data have descriptions."""
+    sentence: Tensor | None = None
+    """Shape `(batch, sentence)`, float32: what a pretrained text encoder makes of the tokens, which
+    is the same in every step; None where the text encoder learns."""
+
+    is_share: bool = False
+    """Whether these are the images of one of several processes. Then `tokens` and `sentence` have
+    one row more than there are images: that of the image before the first, of another process."""
+
+    def share(self, rank: int, count: int) -> "Batch":
+        """What one of `count` processes trains on: its part of the images, which are a multiple.
+
+        Args:
+            rank: Number of the process, from 0.
+            count: Number of processes; one of one has the batch as it is.
+        """
+        if count == 1:
+            return self
+        images = len(self.pixels) // count
+        start = rank * images
+
+        def with_one_before(rows: Tensor | None) -> Tensor | None:
+            if rows is None:
+                return None
+            return torch.cat([rows[start : start + images], rows[start - 1].unsqueeze(0)])
+
+        return Batch(
+            self.pixels[start : start + images],
+            with_one_before(self.tokens),
+            None if self.captioned is None else self.captioned[start : start + images],
+            with_one_before(self.sentence),
+            is_share=True,
+        )
 
     def to(self, device: torch.device) -> "Batch":
         """The same batch on another device."""
@@ -41,6 +76,8 @@ class Batch:
             self.pixels.to(device),
             None if self.tokens is None else self.tokens.to(device),
             None if self.captioned is None else self.captioned.to(device),
+            None if self.sentence is None else self.sentence.to(device),
+            self.is_share,
         )
 
 
@@ -118,7 +155,9 @@ class FaceBatches:
         self._count = len(faces)
         self._tokens = None if tokenizer is None else read_descriptions(faces, tokenizer)
         self._descriptions = np.array([len(rows) for rows in self._tokens or ()])
+        self._first = np.cumsum(self._descriptions) - self._descriptions
         self._captioned = np.flatnonzero(self._descriptions)
+        self._sentences: NDArray[np.float32] | None = None
         if tokenizer is not None and len(self._captioned) < 2:
             raise DataError(
                 f"{len(self._captioned)} of {self._count} images have a description; a model that "
@@ -129,6 +168,14 @@ class FaceBatches:
     def uncaptioned(self) -> int:
         """Number of images without a description, which only a second head can use."""
         return 0 if self._tokens is None else self._count - len(self._captioned)
+
+    def remember_sentences(self, read: SentenceReader) -> None:
+        """Has a pretrained text encoder read every description, once for all steps.
+
+        Args:
+            read: Maps rows of tokens to their sentence embeddings, shape `(rows, sentence)`.
+        """
+        self._sentences = read([row for rows in self._tokens or () for row in rows])
 
     def check_batch_size(self, batch_size: int) -> None:
         """Raises `DataError` if a batch of different images cannot be filled."""
@@ -177,7 +224,10 @@ class FaceBatches:
         choice = upcoming[authors] % self._descriptions[authors]
         rows = pad([tokens[a][c] for a, c in zip(authors, choice, strict=True)])
         captioned = torch.from_numpy(is_captioned.astype(np.float32)) if self.uncaptioned else None
-        return Batch(torch.from_numpy(pixels), torch.from_numpy(rows), captioned)
+        sentence = None
+        if self._sentences is not None:
+            sentence = torch.from_numpy(self._sentences[self._first[authors] + choice])
+        return Batch(torch.from_numpy(pixels), torch.from_numpy(rows), captioned, sentence)
 
     def _lenders(
         self, numbers: NDArray[np.int64], choices: np.random.Generator

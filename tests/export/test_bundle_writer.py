@@ -12,7 +12,7 @@ from tiny_training import StopAfter, tiny_config, train_tiny_run
 from t2f_export import bundle_writer, parity
 from t2f_export.bundle_writer import export_run
 from t2f_export.errors import ExportError, ParityError
-from t2f_export.parity import REFERENCES
+from t2f_export.parity import DESCRIPTIONS, readable_references
 from t2f_runtime import FaceGenerator
 from t2f_runtime.bundle import Bundle
 from t2f_runtime.cli import main
@@ -59,7 +59,7 @@ def test_the_manifest_has_provenance_and_parity_in_numbers(base, bundle):
     assert {"trained with torch", "trained with python", "exported with onnxruntime"} <= versions
     assert provenance.run_name == "run"
     (report,) = manifest.parity
-    assert report.faces == len(REFERENCES)
+    assert report.faces == len(DESCRIPTIONS)
     assert report.maximum_levels <= report.tolerance_levels == 1
     assert report.against.startswith("torch 2")
 
@@ -84,7 +84,7 @@ def test_the_last_weights_would_draw_other_pictures_than_the_averaged_ones(base,
     tokenizer = Tokenizer(run.read_tokenizer(record), maximum_tokens=64)
     model = FaceModel(record.config, tokenizer.vocabulary_size).eval()
     model.load_state_dict(read_weights(latest_checkpoint(run.checkpoints), "model"))
-    drawn = parity.draw_references(model, tokenizer, REFERENCES, depth=1)
+    drawn = parity.draw_references(model, tokenizer, readable_references(tokenizer), depth=1)
     with Image.open(bundle / "reference.png") as image:
         expected = split_pictures(image, 8)
     assert np.abs(drawn.astype(int) - expected).max() > 1
@@ -92,7 +92,7 @@ def test_the_last_weights_would_draw_other_pictures_than_the_averaged_ones(base,
 
 def test_the_reference_picture_is_torchs(bundle):
     with Image.open(io.BytesIO((bundle / "reference.png").read_bytes())) as image:
-        assert image.size == (8 * len(REFERENCES), 8)
+        assert image.size == (8 * len(DESCRIPTIONS), 8)
         assert np.asarray(image).std() > 0
 
 
@@ -140,7 +140,7 @@ def test_a_model_that_reads_few_tokens_can_be_exported(tmp_path):
     train_tiny_run(tmp_path, config=tiny_config(text=text))
     manifest = export_run(tmp_path / "run", tmp_path / "bundle")
     assert manifest.references
-    assert manifest.parity[0].faces == len(manifest.references) < len(REFERENCES)
+    assert manifest.parity[0].faces == len(manifest.references) < len(DESCRIPTIONS)
 
 
 def test_a_run_that_is_a_file_is_refused(tmp_path):
@@ -182,5 +182,5 @@ def test_the_command_prints_where_the_bundle_lies_and_how_equal_it_draws(base, t
     result = CliRunner().invoke(main, ["export", str(base / "run"), "-o", str(tmp_path / "bundle")])
     assert result.exit_code == 0, result.output
     assert f"bundle   {tmp_path / 'bundle'}" in result.output
-    assert f"parity   {len(REFERENCES)} faces against torch" in result.output
+    assert f"parity   {len(DESCRIPTIONS)} faces against torch" in result.output
     assert "of 255 levels apart" in result.output

@@ -9,11 +9,17 @@ from t2f_runtime.manifest import MANIFEST, Manifest, decode_manifest
 from t2f_runtime.text import Tokenizer
 
 TINY_BUNDLE = Path(__file__).parent / "tiny_bundle"
+TINY_BUNDLE_WITHOUT_TEXT = Path(__file__).parent / "tiny_bundle_without_text"
 
 
 @pytest.fixture(scope="session")
 def tiny_bundle() -> Path:
     return TINY_BUNDLE
+
+
+@pytest.fixture(scope="session")
+def textless_bundle() -> Path:
+    return TINY_BUNDLE_WITHOUT_TEXT
 
 
 @pytest.fixture
@@ -49,3 +55,8 @@ def tokenizer(tiny_manifest) -> Tokenizer:
 @pytest.fixture(scope="session")
 def generator() -> FaceGenerator:
     return FaceGenerator.load(TINY_BUNDLE)
+
+
+@pytest.fixture(scope="session")
+def textless() -> FaceGenerator:
+    return FaceGenerator.load(TINY_BUNDLE_WITHOUT_TEXT)

@@ -1,4 +1,6 @@
-"""Makes `tiny_bundle/`, the smallest bundle there can be: random networks that draw 8x8 pixels.
+"""Makes the smallest bundles there can be: random networks that draw 8x8 pixels.
+
+`tiny_bundle/` draws from descriptions, `tiny_bundle_without_text/` from seeds alone.
 
 Needs the extra `export`; the tests that use the bundle do not. Run it again only where the format
 changes, and commit what it wrote:
@@ -22,9 +24,9 @@ from t2f_runtime.text import Tokenizer
 from t2f_runtime.verification import join_pictures
 
 FOLDER = Path(__file__).parent / "tiny_bundle"
+FOLDER_WITHOUT_TEXT = Path(__file__).parent / "tiny_bundle_without_text"
 
 IMAGE_SIZE, CONDITION_SIZE, NOISE_SIZE = 8, 4, 4
-LATENT_SIZE = CONDITION_SIZE + NOISE_SIZE
 EMBEDDING_SIZE, STATE_SIZE, CHANNELS = 6, 8, 12
 MAXIMUM_TOKENS = 64
 
@@ -39,6 +41,7 @@ DESCRIPTIONS = [
     "he looks tired; his nose is long and his mouth is open",
 ]
 REFERENCES = [("a bald man", 0), ("a smiling woman with grey hair", 7), ("Une fille 👧", 2**64 - 1)]
+REFERENCES_WITHOUT_TEXT = [(None, 0), (None, 7), (None, 2**64 - 1)]
 
 
 def train_tokenizer() -> bytes:
@@ -119,7 +122,7 @@ def make_text_encoder(random: np.random.Generator, vocabulary: int, graph: schem
     return make_model(nodes, weights, graph)
 
 
-def make_generator(random: np.random.Generator, graph: schema.Graph) -> bytes:
+def make_generator(random: np.random.Generator, latent_size: int, graph: schema.Graph) -> bytes:
     """A linear layer to 4x4 pixels, a transposed convolution to 8x8, and bytes."""
     node = helper.make_node
     nodes = [
@@ -134,7 +137,7 @@ def make_generator(random: np.random.Generator, graph: schema.Graph) -> bytes:
         node("Transpose", ["bytes"], [schema.IMAGE], perm=[0, 2, 3, 1]),
     ]
     weights = constants(
-        dense=normal(random, LATENT_SIZE, CHANNELS * 16, scale=0.4),
+        dense=normal(random, latent_size, CHANNELS * 16, scale=0.4),
         shape=np.array([-1, CHANNELS, 4, 4], dtype=np.int64),
         kernel=normal(random, CHANNELS, 3, 4, 4, scale=0.2),
         contrast=np.array(80, dtype=np.float32),
@@ -158,9 +161,11 @@ class ReferenceSession:
 
 
 def make_manifest(
-    vocabulary: int, graphs: schema.Graphs, files: dict[str, schema.FileEntry]
+    graphs: schema.Graphs, tokenizer: Tokenizer | None, contents: dict[str, bytes]
 ) -> schema.Manifest:
-    """Says what the tiny bundle is."""
+    """Says what a tiny bundle is."""
+    condition_size = CONDITION_SIZE if tokenizer else 0
+    references = REFERENCES if tokenizer else REFERENCES_WITHOUT_TEXT
     provenance = schema.Provenance(
         run_name="tiny",
         configuration={"seed": 0},
@@ -169,7 +174,7 @@ def make_manifest(
         data_reader="made up",
         data_fingerprint="none",
         data_images=0,
-        data_descriptions=len(DESCRIPTIONS),
+        data_descriptions=len(DESCRIPTIONS) if tokenizer else 0,
         data_licence=None,
         images_seen=0,
         metrics={},
@@ -181,67 +186,78 @@ def make_manifest(
         name="tiny",
         licence="MIT",
         image_size=IMAGE_SIZE,
-        latent_size=LATENT_SIZE,
-        condition_size=CONDITION_SIZE,
+        latent_size=condition_size + NOISE_SIZE,
+        condition_size=condition_size,
         noise_size=NOISE_SIZE,
-        text=schema.TextSettings(
+        text=tokenizer
+        and schema.TextSettings(
             tokenizer=schema.TOKENIZER,
-            vocabulary_size=vocabulary,
+            kind=tokenizer.kind,
+            vocabulary_size=tokenizer.vocabulary_size,
             maximum_tokens=MAXIMUM_TOKENS,
         ),
         graphs={"float32": graphs},
-        files=files,
-        references=tuple(schema.Reference(description=d, seed=s) for d, s in REFERENCES),
+        files={
+            name: schema.FileEntry(bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
+            for name, data in contents.items()
+        },
+        references=tuple(schema.Reference(description=d, seed=s) for d, s in references),
         provenance=provenance,
         parity=(),
     )
 
 
 def draw_references(
-    manifest: schema.Manifest, tokenizer: Tokenizer, contents: dict[str, bytes]
+    manifest: schema.Manifest, tokenizer: Tokenizer | None, contents: dict[str, bytes]
 ) -> bytes:
     """Draws the reference pictures as a PNG."""
     generator = FaceGenerator(
         manifest,
         tokenizer=tokenizer,
-        text_encoder=ReferenceSession(contents[schema.TEXT_ENCODER]),
+        text_encoder=tokenizer and ReferenceSession(contents[schema.TEXT_ENCODER]),
         generator=ReferenceSession(contents[schema.GENERATOR]),
     )
-    descriptions, seeds = zip(*REFERENCES, strict=True)
+    drawn = [generator.generate(r.description, seed=r.seed) for r in manifest.references]
     picture = io.BytesIO()
-    join_pictures(generator.generate_batch(descriptions, seeds=seeds)).save(picture, "PNG")
+    join_pictures(np.stack(drawn)).save(picture, "PNG")
     return picture.getvalue()
 
 
+def write_bundle(
+    folder: Path,
+    graphs: schema.Graphs,
+    contents: dict[str, bytes],
+    tokenizer: Tokenizer | None = None,
+) -> None:
+    """Writes a bundle with its reference pictures."""
+    unseen = make_manifest(graphs, tokenizer, {**contents, schema.REFERENCE: b""})
+    contents[schema.REFERENCE] = draw_references(unseen, tokenizer, contents)
+    folder.mkdir(exist_ok=True)
+    for name, data in contents.items():
+        (folder / name).write_bytes(data)
+    manifest = make_manifest(graphs, tokenizer, contents)
+    (folder / schema.MANIFEST).write_bytes(schema.encode_manifest(manifest))
+
+
 def main() -> None:
-    """Writes the folder."""
+    """Writes both folders."""
     random = np.random.default_rng(0)
     model = train_tokenizer()
     tokenizer = Tokenizer(model, maximum_tokens=MAXIMUM_TOKENS)
-    vocabulary = tokenizer.vocabulary_size
-    graphs = schema.Graphs(
-        text_encoder=schema.text_encoder_graph(schema.TEXT_ENCODER, CONDITION_SIZE),
-        generator=schema.generator_graph(schema.GENERATOR, LATENT_SIZE, IMAGE_SIZE),
-    )
+    latent_size = CONDITION_SIZE + NOISE_SIZE
+    text_encoder = schema.text_encoder_graph(schema.TEXT_ENCODER, CONDITION_SIZE)
+    generator = schema.generator_graph(schema.GENERATOR, latent_size, IMAGE_SIZE)
     contents = {
         schema.TOKENIZER: model,
-        schema.TEXT_ENCODER: make_text_encoder(random, vocabulary, graphs.text_encoder),
-        schema.GENERATOR: make_generator(random, graphs.generator),
-        schema.REFERENCE: b"",
+        schema.TEXT_ENCODER: make_text_encoder(random, tokenizer.vocabulary_size, text_encoder),
+        schema.GENERATOR: make_generator(random, latent_size, generator),
     }
-
-    def described() -> schema.Manifest:
-        files = {
-            name: schema.FileEntry(bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
-            for name, data in contents.items()
-        }
-        return make_manifest(vocabulary, graphs, files)
-
-    contents[schema.REFERENCE] = draw_references(described(), tokenizer, contents)
-    FOLDER.mkdir(exist_ok=True)
-    for name, data in contents.items():
-        (FOLDER / name).write_bytes(data)
-    (FOLDER / schema.MANIFEST).write_bytes(schema.encode_manifest(described()))
+    graphs = schema.Graphs(text_encoder=text_encoder, generator=generator)
+    write_bundle(FOLDER, graphs, contents, tokenizer)
+    generator = schema.generator_graph(schema.GENERATOR, NOISE_SIZE, IMAGE_SIZE)
+    graphs = schema.Graphs(text_encoder=None, generator=generator)
+    contents = {schema.GENERATOR: make_generator(random, NOISE_SIZE, generator)}
+    write_bundle(FOLDER_WITHOUT_TEXT, graphs, contents)
 
 
 if __name__ == "__main__":

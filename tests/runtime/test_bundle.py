@@ -48,7 +48,7 @@ def test_a_packed_bundle_is_refused_with_what_to_give_instead(tmp_path, name, ki
 
 def test_errors_in_a_manifest_name_its_path(bundle, change_manifest):
     change_manifest(lambda fields: fields.update(schema_version=7))
-    refuses(bundle, f"{bundle / MANIFEST} has schema version 7; this T2F reads version 1")
+    refuses(bundle, f"{bundle / MANIFEST} has schema version 7; this T2F reads version 2")
 
 
 def test_a_manifest_of_absurd_size_is_not_read(bundle):

@@ -6,8 +6,16 @@ import pytest
 
 from t2f_runtime import ArgumentError, BundleError, DescriptionError, EngineError, FaceGenerator
 from t2f_runtime.generator import MAXIMUM_FACES
-from t2f_runtime.latent import draw_latent
-from t2f_runtime.manifest import CONDITION_LOG_VARIANCE, CONDITION_MEAN, IMAGE, LATENT, TOKENS
+from t2f_runtime.latent import draw_latent, draw_noise, on_hypersphere
+from t2f_runtime.manifest import (
+    CONDITION_LOG_VARIANCE,
+    CONDITION_MEAN,
+    IMAGE,
+    LATENT,
+    MANIFEST,
+    TOKENS,
+    decode_manifest,
+)
 
 TEXTS = ["a bald man", "a smiling woman with long brown hair", "x", "👧"]
 
@@ -187,7 +195,7 @@ def test_networks_get_what_the_manifest_says_one_face_at_a_time(fake, text_encod
         (
             lambda fake: fake.generate_batch(["x"] * (MAXIMUM_FACES + 1)),
             ArgumentError,
-            "texts has 10001 descriptions; 10000 are the most",
+            "there are 10001 faces to draw; 10000 are the most of one call",
         ),
     ],
 )
@@ -197,6 +205,102 @@ def test_everything_is_checked_before_anything_is_drawn(
     with pytest.raises(error, match=re.escape(message)):
         call(fake)
     assert text_encoder.seen == painter.seen == []
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (
+            lambda generator: generator.generate(seed=1),
+            DescriptionError,
+            "this model draws from descriptions; give one",
+        ),
+        (
+            lambda generator: generator.generate_batch(seeds=[1]),
+            DescriptionError,
+            "this model draws from descriptions; give one",
+        ),
+        (
+            lambda generator: generator.generate_batch(["x", None]),
+            DescriptionError,
+            "description 1, counted from 0: this model draws from descriptions; give one",
+        ),
+    ],
+)
+def test_a_model_with_text_needs_a_description(fake, painter, call, error, message):
+    assert fake.takes_text
+    with pytest.raises(error, match=re.escape(message)):
+        call(fake)
+    assert painter.seen == []
+
+
+def test_a_model_without_text_draws_from_seeds_alone(textless):
+    assert not textless.takes_text
+    face = textless.generate(seed=7)
+    assert (face.shape, face.dtype) == ((8, 8, 3), np.uint8)
+    candidates = textless.generate(seed=7, count=16)
+    np.testing.assert_array_equal(candidates[0], face)
+    assert len({candidate.tobytes() for candidate in candidates}) == 16
+    batch = textless.generate_batch(seeds=[3, 7])
+    np.testing.assert_array_equal(batch, [textless.generate(seed=3), face])
+    assert textless.generate_batch(seeds=[]).shape == (0, 8, 8, 3)
+
+
+def test_the_latent_of_a_model_without_text_is_its_noise(textless):
+    latents = np.stack([on_hypersphere(draw_noise(5, index, 4)) for index in range(3)])
+    np.testing.assert_array_equal(textless.draw(latents), textless.generate(seed=5, count=3))
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (
+            lambda generator: generator.generate("a man"),
+            DescriptionError,
+            "this model draws without descriptions; leave it out",
+        ),
+        (
+            lambda generator: generator.generate_batch(["a man"], seeds=[1]),
+            DescriptionError,
+            "this model draws without descriptions; leave it out",
+        ),
+        (
+            lambda generator: generator.condition("a man"),
+            DescriptionError,
+            "this model draws without descriptions; leave it out",
+        ),
+        (
+            lambda generator: generator.generate_batch(),
+            ArgumentError,
+            "this model draws from seeds alone; give seeds, one a face",
+        ),
+        (
+            lambda generator: generator.generate_batch(seeds=range(MAXIMUM_FACES + 1)),
+            ArgumentError,
+            "there are 10001 faces to draw; 10000 are the most of one call",
+        ),
+        (lambda generator: generator.generate_batch(seeds=[-1]), ArgumentError, "seed is -1"),
+    ],
+)
+def test_a_model_without_text_takes_none(textless_bundle, painter, call, error, message):
+    manifest = decode_manifest((textless_bundle / MANIFEST).read_bytes())
+    textless = FaceGenerator(manifest, tokenizer=None, text_encoder=None, generator=painter)
+    with pytest.raises(error, match=re.escape(message)):
+        call(textless)
+    assert painter.seen == []
+
+
+def test_a_generator_has_all_that_text_needs_or_nothing_of_it(
+    tiny_manifest, tokenizer, text_encoder, painter
+):
+    message = "a model with text has a tokenizer and a text encoder, a model without has neither"
+    for parts in (
+        {"tokenizer": None, "text_encoder": None},
+        {"tokenizer": tokenizer, "text_encoder": None},
+        {"tokenizer": None, "text_encoder": text_encoder},
+    ):
+        with pytest.raises(ArgumentError, match=message):
+            FaceGenerator(tiny_manifest, **parts, generator=painter)
 
 
 def test_a_network_that_breaks_its_promise_is_told(fake, text_encoder, painter):

@@ -35,6 +35,13 @@ def test_noise_is_normal():
     assert abs(noise.std() - 1) < 0.02
 
 
+def test_without_a_condition_the_latent_is_the_noise_alone():
+    nothing = np.empty(0, dtype=np.float32)
+    latent = draw_latent(nothing, nothing, seed=7, index=1, noise_size=6)
+    assert latent.dtype == np.float32
+    np.testing.assert_array_equal(latent, on_hypersphere(draw_noise(7, 1, 6)))
+
+
 def test_longer_noise_begins_with_the_shorter():
     np.testing.assert_array_equal(draw_noise(3, 2, 100)[:10], draw_noise(3, 2, 10))
 

@@ -33,7 +33,7 @@ def test_equal_manifests_are_written_as_equal_bytes(tiny_manifest):
 
 def test_a_written_manifest_is_indented_and_ends_with_a_newline(tiny_manifest):
     written = encode_manifest(tiny_manifest)
-    assert written.startswith(b'{\n  "schema_version": 1,\n')
+    assert written.startswith(b'{\n  "schema_version": 2,\n')
     assert written.endswith(b"}\n")
 
 
@@ -41,10 +41,11 @@ def test_the_committed_manifest_is_in_the_form_that_is_written(tiny_bundle, tiny
     assert (tiny_bundle / MANIFEST).read_bytes() == encode_manifest(tiny_manifest)
 
 
-def test_another_schema_version_is_refused_before_its_fields_are_read():
-    data = b'{"schema_version": 7, "t2f_version": "9.1", "brand_new": {}}'
+@pytest.mark.parametrize("version", [1, 7])
+def test_another_schema_version_is_refused_before_its_fields_are_read(version):
+    data = b'{"schema_version": %d, "t2f_version": "9.1", "brand_new": {}}' % version
     message = (
-        "manifest.json has schema version 7; this T2F reads version 1; "
+        f"manifest.json has schema version {version}; this T2F reads version 2; "
         "export the run again or install the T2F that made it (t2f 9.1)"
     )
     with pytest.raises(BundleError, match=re.escape(message)):
@@ -62,7 +63,7 @@ def test_another_schema_version_is_refused_before_its_fields_are_read():
         (b'{"provenance":' + b"[" * 100_000, "is no manifest that this T2F reads"),
         (b"{}", "missing required field `schema_version`"),
         (b'{"schema_version": "1"}', r"Expected `int`, got `str` - at `\$.schema_version`"),
-        (b'{"schema_version": 1}', "missing required field `t2f_version`"),
+        (b'{"schema_version": 2}', "missing required field `t2f_version`"),
     ],
 )
 def test_what_is_no_manifest_is_refused(data, message):
@@ -84,7 +85,19 @@ def set_path(fields, path, value):
         (("image_size",), 12, "image_size is 12; it must be a power of two, 4 or more"),
         (("image_size",), 2, "image_size is 2; it must be a power of two"),
         (("noise_size",), 5, "condition_size 4 and noise_size 5 do not add up to latent_size 8"),
-        (("condition_size",), 0, r"Expected `int` >= 1 - at `\$.condition_size`"),
+        (("condition_size",), -1, r"Expected `int` >= 0 - at `\$.condition_size`"),
+        (("text",), None, "text is null, but condition_size is 4; a model has all that text needs"),
+        (("text", "kind"), "letters", r"Invalid enum value 'letters' - at `\$.text.kind`"),
+        (
+            ("graphs", "float32", "text_encoder"),
+            None,
+            r"text is given, but graphs\['float32'\].text_encoder is null; a model has all that",
+        ),
+        (
+            ("references", 1, "description"),
+            None,
+            r"text is given, but references\[1\].description is null",
+        ),
         (("graphs",), {}, "graphs lacks the precision 'float32'"),
         (("graphs", "float64"), {}, "Invalid enum value 'float64'"),
         (("surprise",), 1, "Object contains unknown field `surprise`"),
@@ -111,6 +124,45 @@ def set_path(fields, path, value):
 def test_a_manifest_that_contradicts_itself_is_refused(fields, path, value, message):
     set_path(fields, path, value)
     with pytest.raises(BundleError, match=message):
+        decode(fields)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"condition_size": 1, "noise_size": 3}, "text is null, but condition_size is 1;"),
+        (
+            {"references": [{"description": "a man", "seed": 0}]},
+            r'text is null, but references\[0\].description is "a man";',
+        ),
+    ],
+)
+def test_a_manifest_without_text_has_nothing_of_it(textless_bundle, changes, message):
+    fields = json.loads((textless_bundle / MANIFEST).read_text())
+    assert not decode(fields).takes_text
+    with pytest.raises(BundleError, match=message):
+        decode({**fields, **changes})
+
+
+def test_a_manifest_without_text_has_no_text_encoder(textless_bundle, fields):
+    textless = json.loads((textless_bundle / MANIFEST).read_text())
+    encoder = fields["graphs"]["float32"]["text_encoder"]
+    textless["graphs"]["float32"]["text_encoder"] = encoder
+    message = r"text is null, but graphs\['float32'\].text_encoder is \"text_encoder.onnx\""
+    with pytest.raises(BundleError, match=message):
+        decode(textless)
+
+
+@pytest.mark.parametrize("field", ["text", "kind", "text_encoder", "description"])
+def test_what_says_how_text_is_read_is_never_left_out(fields, field):
+    places = {
+        "text": fields,
+        "kind": fields["text"],
+        "text_encoder": fields["graphs"]["float32"],
+        "description": fields["references"][0],
+    }
+    del places[field][field]
+    with pytest.raises(BundleError, match=f"missing required field `{field}`"):
         decode(fields)
 
 

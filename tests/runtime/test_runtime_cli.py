@@ -119,6 +119,28 @@ def test_no_description_at_all_is_a_mistake_in_usage(t2f, tiny_bundle):
         fails(result, "Give a DESCRIPTION, such as .* or --from FILE", exit_code=2)
 
 
+def test_a_bundle_without_text_draws_without_descriptions(t2f, textless_bundle, textless):
+    result = t2f("generate", textless_bundle, "-o", "face.png", "--seed", "7")
+    assert result.stdout == "face.png: 1 face, 8x8 pixels\n"
+    with Image.open("face.png") as image:
+        np.testing.assert_array_equal(np.asarray(image), textless.generate(seed=7))
+        assert "Description" not in image.text
+        assert (image.text["Title"], image.text["Seed"]) == ("synthetic face", "7")
+
+
+def test_many_faces_without_descriptions_draw_a_sheet(t2f, textless_bundle):
+    result = t2f("generate", textless_bundle, "--count", "16", "-o", "faces.png")
+    assert re.fullmatch(r"faces.png: 16 faces, \d+x\d+ pixels\n", result.stdout)
+    with Image.open("faces.png") as image:
+        assert image.text["Title"] == "synthetic faces"
+
+
+@pytest.mark.parametrize("arguments", [["a man"], ["a man", "a woman"], ["--from", "-"]])
+def test_a_bundle_without_text_takes_no_description(t2f, textless_bundle, arguments):
+    result = t2f("generate", textless_bundle, *arguments, "-o", "a.png", stdin="a girl\n")
+    fails(result, "^Error: this model draws without descriptions; leave it out$")
+
+
 @pytest.mark.parametrize(
     ("description", "message"),
     [
@@ -165,11 +187,23 @@ def test_info_says_what_a_bundle_is(t2f, tiny_bundle):
         rf"bundle id: +{short_id}",
         r"pictures: +8x8 pixels",
         r"latent: +8 = condition 4 \+ noise 4",
+        r"text: +325 tokens known \(sentencepiece\), 64 a description",
         r"precisions: +float32",
         r"data: +made up: 0 images, 8 descriptions, licence not stated",
         r"file: +generator.onnx, \d+ bytes, SHA-256 [0-9a-f]{64}",
     ):
         assert re.search(f"^{line}$", result.stdout, re.MULTILINE), line
+
+
+def test_info_says_that_a_bundle_has_no_text(t2f, textless_bundle):
+    result = t2f("info", textless_bundle)
+    for line in (
+        r"latent: +4 = condition 0 \+ noise 4",
+        r"text: +none: faces are drawn from seeds alone",
+    ):
+        assert re.search(f"^{line}$", result.stdout, re.MULTILINE), line
+    facts = json.loads(t2f("info", textless_bundle, "--json").stdout)
+    assert facts["manifest"]["text"] is None
 
 
 def test_info_shows_parity_and_metrics(t2f, bundle, change_manifest):
@@ -183,6 +217,7 @@ def test_info_shows_parity_and_metrics(t2f, bundle, change_manifest):
         "psnr_db": 77.25,
         "tolerance_levels": 1,
         "worst_description": "a man",
+        "worst_seed": 3,
     }
     change_manifest(lambda fields: fields.update(parity=[parity]))
     change_manifest(lambda fields: fields["provenance"].update(metrics={"distance": 0.5}))
@@ -214,6 +249,12 @@ def test_verify_tells_every_check_and_the_numbers(t2f, tiny_bundle):
         r"\(1 allowed\), 0.\d+ on average, (identical|PSNR .* dB)",
         lines[-1],
     )
+
+
+def test_a_bundle_without_text_verifies(t2f, textless_bundle):
+    lines = t2f("verify", textless_bundle).stdout.splitlines()
+    assert [line.split()[1] for line in lines[:2]] == ["generator.onnx", "reference.png"]
+    assert lines[2].startswith("ok: 3 faces in float32 with onnx-cpu are ")
 
 
 def test_verify_fails_with_the_numbers(t2f, bundle, tiny_manifest, change_manifest):

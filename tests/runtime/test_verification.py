@@ -1,14 +1,16 @@
 import hashlib
 import io
+import json
 import math
 import re
+import shutil
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from t2f_runtime import ArgumentError, BundleError, VerificationError
-from t2f_runtime.manifest import REFERENCE
+from t2f_runtime.manifest import MANIFEST, REFERENCE
 from t2f_runtime.verification import (
     TOLERANCE_LEVELS,
     compare,
@@ -110,7 +112,7 @@ def test_other_faces_fail_with_numbers(bundle, replace_reference):
     message = (
         f"{bundle} draws other faces with onnx-cpu than its reference.png shows: "
         "128 levels apart at most, 0.222 on average, with 1 allowed; "
-        "worst is 'a smiling woman with grey hair'; export the run again"
+        "worst is 'a smiling woman with grey hair', seed 7; export the run again"
     )
     with pytest.raises(VerificationError, match=re.escape(message)):
         verify(bundle)
@@ -124,6 +126,22 @@ def test_a_difference_within_the_tolerance_passes(bundle, replace_reference):
     report = verify(bundle)
     assert report.maximum_levels == 1
     assert report.worst_description == "Une fille 👧"
+    assert report.worst_seed == 2**64 - 1
+
+
+def test_a_bundle_without_text_verifies_with_numbers(textless_bundle):
+    report = verify(textless_bundle)
+    assert (report.faces, report.worst_description) == (3, None)
+    assert report.maximum_levels <= report.tolerance_levels == 1
+
+
+def test_other_faces_without_text_fail_with_the_seed_that_differs_most(textless_bundle, tmp_path):
+    bundle = shutil.copytree(textless_bundle, tmp_path / "bundle")
+    fields = json.loads((bundle / MANIFEST).read_text())
+    fields["references"][1]["seed"] = 99
+    (bundle / MANIFEST).write_text(json.dumps(fields))
+    with pytest.raises(VerificationError, match="worst is seed 99; export the run again"):
+        verify(bundle)
 
 
 def test_a_bundle_without_references_cannot_be_verified(bundle, change_manifest):

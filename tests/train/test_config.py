@@ -19,7 +19,7 @@ def test_every_preset_is_a_valid_configuration(name):
 
 
 def test_the_presets_are_those_of_the_documentation():
-    assert preset_names() == ["celeba", "demo", "face2text"]
+    assert preset_names() == ["article", "celeba", "demo", "face2text", "progan"]
 
 
 def test_a_configuration_survives_plain_data():
@@ -97,7 +97,8 @@ def test_nonsense_is_refused_with_the_place_of_the_setting(plain, message):
 
 
 def test_a_file_that_is_missing_names_the_presets(tmp_path):
-    with pytest.raises(ConfigError, match=r"absent.toml cannot be read .* celeba, demo, face2text"):
+    message = r"absent.toml cannot be read .* article, celeba, demo, face2text, progan"
+    with pytest.raises(ConfigError, match=message):
         load_config(str(tmp_path / "absent.toml"))
 
 

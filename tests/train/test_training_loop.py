@@ -1,5 +1,6 @@
 import json
 import math
+import struct
 from importlib.metadata import version
 
 import numpy as np
@@ -7,15 +8,17 @@ import pytest
 import safetensors.torch
 import torch
 from PIL import Image
+from tensorboardX.proto import event_pb2
 from tiny_training import SilentReporter, StopAfter, tiny_config, train_tiny_run, write_faces
 
-from t2f_train import training_loop
+from t2f_train import run_outputs, training_loop
 from t2f_train.checkpoint import OPTIMISERS, WEIGHTS, latest_checkpoint, save_checkpoint
 from t2f_train.config import config_from_dict
 from t2f_train.errors import DataError, DivergedError, RunError
 from t2f_train.run_folder import RunFolder
+from t2f_train.run_outputs import RunningLosses
 from t2f_train.samples import SampleSheets
-from t2f_train.training_loop import RunningLosses, sampled_descriptions, train_step
+from t2f_train.training_loop import sampled_descriptions, train_step
 
 TOTAL_STEPS = 10
 
@@ -59,8 +62,11 @@ def test_sample_sheets_are_drawn_at_their_interval_and_at_the_end_of_each_phase(
         "000000016-images-0004-pixels.png",
         "000000032-images-0008-pixels.png",
         "000000040-images-0008-pixels.png",
+        "latest.png",
     ]
-    with Image.open(base / "run" / "samples" / names[-1]) as sheet:
+    samples = base / "run" / "samples"
+    assert (samples / "latest.png").read_bytes() == (samples / names[2]).read_bytes()
+    with Image.open(samples / names[2]) as sheet:
         assert np.asarray(sheet).std() > 0
 
 
@@ -224,7 +230,7 @@ def test_a_full_disk_stops_the_run_and_leaves_what_was_saved(tmp_path, monkeypat
         saved.append(save_checkpoint(*arguments))
         return saved[-1]
 
-    monkeypatch.setattr(training_loop, "save_checkpoint", fail_at_the_end)
+    monkeypatch.setattr(run_outputs, "save_checkpoint", fail_at_the_end)
     with pytest.raises(RunError, match=r"No space left on device; what was saved before is whole"):
         train_tiny_run(tmp_path)
     assert latest_checkpoint(tmp_path / "run" / "checkpoints") == saved[0]
@@ -339,3 +345,58 @@ def test_sampled_descriptions_are_different_ones_from_all_over_the_data():
     assert len(sampled) == len(set(sampled)) == 6
     assert sampled[0] == "a"
     assert int(sampled[-1].split()[1]) >= 45
+
+
+def test_tensorboard_gets_the_numbers_and_sheets_and_no_point_twice(tmp_path):
+    train_tiny_run(tmp_path, reporter=StopAfter(5))
+    train_tiny_run(tmp_path)
+    events = [
+        event
+        for path in sorted((tmp_path / "run" / "tensorboard").iterdir())
+        for event in read_events(path)
+    ]
+    logged = [line["images_seen"] for line in lines(tmp_path / "run")]
+    points = [
+        event.step
+        for event in events
+        for value in event.summary.value
+        if value.tag == "generator_loss"
+    ]
+    assert points == logged
+    sheets = [e.step for e in events for value in e.summary.value if value.tag.startswith("sampl")]
+    assert sheets == [16, 32, 40]
+
+
+def read_events(path):
+    """Events of a TensorBoard file: records of a length, its checksum, the event, a checksum."""
+    content = path.read_bytes()
+    while content:
+        (length,) = struct.unpack("<Q", content[:8])
+        yield event_pb2.Event.FromString(content[12 : 12 + length])
+        content = content[16 + length :]
+
+
+def test_evaluations_join_the_log_at_their_interval(tmp_path):
+    write_faces(tmp_path / "faces", count=32)
+    output = {"log_every": 8, "evaluate_every": 20, "sample_every": 16, "checkpoint_every": 16}
+    phases = [{"resolution": 16, "images": 40, "batch_size": 4}]
+    train_tiny_run(tmp_path, config=tiny_config(output=output, phases=phases))
+    measured = [line for line in lines(tmp_path / "run") if "swd" in line]
+    assert [line["images_seen"] for line in measured] == [20, 40]
+    for line in measured:
+        assert {"swd_16", "ms_ssim", "ms_ssim_real", "resolution"} <= line.keys()
+
+
+def test_the_run_folder_explains_itself(finished):
+    text = (finished[0] / "run" / "README.md").read_text(encoding="utf-8")
+    for part in (
+        "8x8 pixels, descriptions read by `lstm`, loss\n`wgan-gp`, seed 3",
+        "| 8x8 | 24 | 4 | 50% |",
+        "8 images with 16 descriptions",
+        "none stated; state it with data.licence",
+        "t2f sample ",
+        "t2f timelapse ",
+        "t2f evaluate ",
+        "t2f export ",
+    ):
+        assert part in text
