@@ -96,6 +96,22 @@ class Computing:
             features = self._features(discriminator, images, depth, self._weight(fade))
         return self._raised(features)
 
+    def accumulate(
+        self,
+        side: Side,
+        loss: Tensor,
+        inputs: Sequence[Tensor] | None = None,
+        *,
+        is_lowered: bool = True,
+    ) -> None:
+        """Adds the gradient of a loss to what `descend` will move against; arguments as there.
+
+        The terms of a sum are differentiated one after another where they share nothing: what one
+        keeps for its backward pass is freed before the next is computed.
+        """
+        scaler = self.scalers.get(side) if is_lowered else None
+        torch.autograd.backward(loss if scaler is None else scaler.scale(loss), inputs=inputs)
+
     def descend(
         self,
         side: Side,
@@ -109,7 +125,8 @@ class Computing:
 
         Args:
             side: Whose they are.
-            optimiser: Moves them; its gradients are none before and after.
+            optimiser: Moves them; its gradients are none before, or from `accumulate`, and none
+                after.
             loss: A scalar.
             inputs: What gets a gradient; None is all that the loss depends on.
             is_lowered: Whether the loss was computed in `compute.precision`.
@@ -117,8 +134,8 @@ class Computing:
         Returns:
             Whether they moved: not if the gradients overflowed float16.
         """
+        self.accumulate(side, loss, inputs, is_lowered=is_lowered)
         scaler = self.scalers.get(side) if is_lowered else None
-        torch.autograd.backward(loss if scaler is None else scaler.scale(loss), inputs=inputs)
         # Before the check for overflows, so that all processes find the same.
         average_gradients(p for group in optimiser.param_groups for p in group["params"])
         has_moved = True

@@ -5,9 +5,11 @@ Sources: ProGAN (arXiv:1710.10196), table 2, for the trunk that mirrors the gene
 StackGAN++ (arXiv:1710.10916), section 3.2, for the second head that judges images alone.
 """
 
+from dataclasses import dataclass
 from itertools import pairwise
+from typing import cast
 
-import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from t2f_train.layers import (
@@ -15,9 +17,14 @@ from t2f_train.layers import (
     Convolution,
     DownsamplingConvolution,
     Linear,
+    batch_deviation,
+    blend,
+    convolve_constant,
     downsample,
+    is_fading,
     leaky_relu,
-    minibatch_deviation,
+    leaky_slope,
+    upsample,
 )
 
 
@@ -29,9 +36,22 @@ class Block(nn.Module):
         self.convolution = Convolution(inputs, inputs)
         self.downsampling = DownsamplingConvolution(inputs, outputs)
 
-    def forward(self, features: Tensor) -> Tensor:
-        """Maps `(batch, inputs, side, side)` to `(batch, outputs, side / 2, side / 2)`."""
-        return leaky_relu(self.downsampling(leaky_relu(self.convolution(features))))
+    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """What both layers make of features.
+
+        Args:
+            features: Shape `(batch, inputs, side, side)`.
+
+        Returns:
+            Shapes `(batch, inputs, side, side)` and `(batch, outputs, side / 2, side / 2)`.
+        """
+        hidden = leaky_relu(self.convolution(features))
+        return hidden, leaky_relu(self.downsampling(hidden))
+
+    def pull_back(self, gradient: Tensor, hidden: Tensor, outputs: Tensor) -> Tensor:
+        """Maps the gradient of `outputs` to that of the features, as `forward` made them."""
+        gradient = self.downsampling.pull_back(leaky_slope(gradient, outputs))
+        return self.convolution.pull_back(leaky_slope(gradient, hidden))
 
 
 class LastBlock(nn.Module):
@@ -55,17 +75,54 @@ class LastBlock(nn.Module):
         self.dense = Linear(channels * 16, channels, gain=LEAKY_GAIN)
         self.score = Linear(channels, 1)
 
-    def forward(self, features: Tensor, sentence: Tensor | None = None) -> Tensor:
-        """Maps `(batch, channels, 4, 4)` and `(batch, sentence)` to scores `(batch,)`."""
-        joined = minibatch_deviation(features)
+    def look(self, features: Tensor, batches: int = 1) -> Tensor:
+        """The images' part of the convolution, which serves any number of descriptions.
+
+        The deviation and the description are constant over an image, so that they are convolved
+        apart, and cheaply; the sum is the convolution of all of them joined.
+
+        Args:
+            features: Shape `(batches * batch, channels, 4, 4)`.
+            batches: How many batches these are; see `batch_deviation`.
+
+        Returns:
+            Same shape as `features`.
+        """
+        channels = features.shape[1]
+        kernel = self.convolution.weight[:, : channels + 1] * self.convolution.scale
+        seen = F.conv2d(features, kernel[:, :channels], self.convolution.bias, padding=1)
+        return seen + convolve_constant(batch_deviation(features, batches), kernel[:, channels:], 4)
+
+    def judge(self, seen: Tensor, sentence: Tensor | None = None) -> Tensor:
+        """Maps what `look` gave and sentences `(batch, sentence)` to scores `(batch,)`."""
         if self.compression is not None:
             if sentence is None:
                 raise ValueError("this head scores images with descriptions; give sentences")
-            compressed = leaky_relu(self.compression(sentence))[:, :, None, None]
-            joined = torch.cat([joined, compressed.expand(-1, -1, 4, 4)], dim=1)
-        hidden = leaky_relu(self.convolution(joined)).flatten(1)
-        score: Tensor = self.score(leaky_relu(self.dense(hidden)))
+            compressed = leaky_relu(self.compression(sentence))
+            kernel = self.convolution.weight[:, seen.shape[1] + 1 :] * self.convolution.scale
+            seen = seen + convolve_constant(compressed, kernel, 4)
+        score: Tensor = self.score(leaky_relu(self.dense(leaky_relu(seen).flatten(1))))
         return score[:, 0]
+
+    def forward(self, features: Tensor, sentence: Tensor | None = None) -> Tensor:
+        """Maps `(batch, channels, 4, 4)` and `(batch, sentence)` to scores `(batch,)`."""
+        return self.judge(self.look(features), sentence)
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """What the trunk made of images, layer by layer: all that its gradient depends on."""
+
+    features: Tensor
+    """Shape `(batch, channels at 4x4, 4, 4)`."""
+    first: Tensor
+    """Output of the layer from RGB, shape `(batch, channels, side, side)`."""
+    blocks: tuple[tuple[Tensor, Tensor], ...]
+    """Outputs of the blocks, from the highest resolution down; see `Block.forward`."""
+    old: Tensor | None
+    """Output of the layer that fades out, shape `(batch, channels, side / 2, side / 2)`."""
+    fade: float | Tensor
+    """Weight of the newest layers, 0 to 1."""
 
 
 class Discriminator(nn.Module):
@@ -97,7 +154,7 @@ class Discriminator(nn.Module):
         self.last = LastBlock(channels[0], sentence_size, compressed_size)
         self.second: LastBlock | None = LastBlock(channels[0]) if has_second_head else None
 
-    def features(self, images: Tensor, depth: int, fade: float = 1.0) -> Tensor:
+    def features(self, images: Tensor, depth: int, fade: float | Tensor = 1.0) -> Tensor:
         """The trunk: everything that does not depend on the description.
 
         Args:
@@ -109,13 +166,48 @@ class Discriminator(nn.Module):
         Returns:
             Shape `(batch, channels at 4x4, 4, 4)`.
         """
-        features = leaky_relu(self.from_rgb[depth](images))
+        return self.trace(images, depth, fade).features
+
+    def trace(self, images: Tensor, depth: int, fade: float | Tensor = 1.0) -> Trace:
+        """The trunk, with what each of its layers gave; arguments as for `features`."""
+        first = features = leaky_relu(self.from_rgb[depth](images))
+        old = None
+        blocks = []
         for level in range(depth - 1, -1, -1):
-            features = self.blocks[level](features)
-            if level == depth - 1 and fade < 1.0:
+            blocks.append(self.blocks[level](features))
+            features = blocks[-1][1]
+            if level == depth - 1 and is_fading(fade):
                 old = leaky_relu(self.from_rgb[level](downsample(images)))
-                features = torch.lerp(old, features, fade)
-        return features
+                features = blend(old, features, fade)
+        return Trace(features, first, tuple(blocks), old, fade)
+
+    def pull_back(self, gradient: Tensor, trace: Trace) -> Tensor:
+        """Maps the gradient of a trace's features to that of its images.
+
+        The trunk is linear but for the slopes of its leaky ReLUs, so that its gradient is the
+        transposed network, written out: a penalty on it is then differentiated once, which is
+        quicker than to differentiate the trunk twice and gives the same.
+
+        Args:
+            gradient: Shape `(batch, channels at 4x4, 4, 4)`.
+            trace: What `trace` gave.
+
+        Returns:
+            Shape `(batch, 3, side, side)`.
+        """
+        fading = gradient
+        depth = len(trace.blocks)
+        for level, (hidden, outputs) in enumerate(reversed(trace.blocks)):
+            if level == depth - 1:
+                fading = gradient
+                gradient = gradient * trace.fade
+            gradient = cast("Block", self.blocks[level]).pull_back(gradient, hidden, outputs)
+        from_rgb = [cast("Convolution", layer) for layer in self.from_rgb]
+        images = from_rgb[depth].pull_back(leaky_slope(gradient, trace.first))
+        if trace.old is None:
+            return images
+        fading = leaky_slope(fading * (1.0 - trace.fade), trace.old)
+        return images + 0.25 * upsample(from_rgb[depth - 1].pull_back(fading))
 
     def score(self, features: Tensor, sentence: Tensor | None) -> Tensor:
         """Scores features with sentence embeddings; higher is more real and better matched.

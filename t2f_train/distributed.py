@@ -61,8 +61,12 @@ class Launch:
         if self.local_rank >= found:
             raise ConfigError(
                 f"process {self.rank} of {self.count} is number {self.local_rank} on the machine "
-                f"{platform.node()}, which has {found} GPUs that torch can use; start at most one "
-                f"process a GPU there: torchrun --nproc-per-node {max(found, 1)}"
+                f"{platform.node()}, which has {found} GPUs that torch can use; "
+                + (
+                    f"start {found} there: --nproc-per-node {found}"
+                    if found
+                    else "give --device cpu"
+                )
             )
         return f"cuda:{self.local_rank}"
 

@@ -5,7 +5,6 @@ Source: ProGAN (arXiv:1710.10196), section 2 (growing) and table 2 (layers).
 
 from itertools import pairwise
 
-import torch
 from torch import Tensor, nn
 
 from t2f_train.layers import (
@@ -13,6 +12,8 @@ from t2f_train.layers import (
     Convolution,
     Linear,
     UpsamplingConvolution,
+    blend,
+    is_fading,
     leaky_relu,
     pixel_norm,
     upsample,
@@ -76,7 +77,7 @@ class Generator(nn.Module):
         )
         self.to_rgb = nn.ModuleList(Convolution(count, 3, side=1, gain=1.0) for count in channels)
 
-    def forward(self, latent: Tensor, depth: int, fade: float = 1.0) -> Tensor:
+    def forward(self, latent: Tensor, depth: int, fade: float | Tensor = 1.0) -> Tensor:
         """Draws one image a latent.
 
         Args:
@@ -94,10 +95,14 @@ class Generator(nn.Module):
             below = features
             features = block(features)
         images: Tensor = self.to_rgb[depth](features)
-        if depth == 0 or fade >= 1.0:
+        if depth == 0 or not is_fading(fade):
             return images
         old: Tensor = upsample(self.to_rgb[depth - 1](below))
-        return torch.lerp(old, images, fade)
+        return blend(old, images, fade)
+
+    def waiting(self, depth: int) -> list[nn.Module]:
+        """The layers of higher resolutions than `depth`, which have taken no part yet."""
+        return [*self.blocks[depth:], *self.to_rgb[depth + 1 :]]
 
     def active_parameters(self, depth: int) -> list[nn.Parameter]:
         """The parameters that take part while `depth` fades in: the ones to optimise."""

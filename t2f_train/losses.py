@@ -15,8 +15,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from t2f_train.collectives import process_mean
 from t2f_train.config import LossName, OptimiserSettings
 from t2f_train.discriminator import Discriminator
+
+Trunk = Callable[[Tensor, int, float], Tensor]
+"""From images, depth and fade to features, as `Discriminator.features`."""
 
 R1_PIXELS = 32 * 32
 """Number of pixels for which the weight of R1 is stated."""
@@ -41,15 +45,21 @@ class CriticScores:
         values = self.real if values is None else values
         if self.captioned is None:
             return values.mean()
-        return (values * self.captioned).sum() / self.captioned.sum().clamp(min=1.0)
+        # Over the images of all processes, to each of which its own weigh more or less.
+        share = process_mean(self.captioned.mean())
+        return (values * self.captioned).mean() / share.clamp(min=1e-9)
 
 
-def somebody_elses(sentence: Tensor) -> Tensor:
+def somebody_elses(sentence: Tensor, before: Tensor | None = None) -> Tensor:
     """Gives every image another image's sentence embedding, shape `(batch, sentence)`.
 
     The images of a batch are different ones, so a shift by one matches none of them.
+
+    Args:
+        sentence: Shape `(batch, sentence)`.
+        before: What the first image gets, shape `(1, sentence)`; None takes the last.
     """
-    return sentence.roll(1, dims=0)
+    return torch.cat([sentence[-1:] if before is None else before, sentence[:-1]])
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +80,8 @@ class CriticBatch:
     """Weight of the newest layers, 0 to 1."""
     captioned: Tensor | None = None
     """See `CriticScores.captioned`."""
+    before: Tensor | None = None
+    """What the first image gets as somebody else's, shape `(1, sentence)`; see `somebody_elses`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,27 +94,35 @@ class BatchScores:
     """The head that judges images alone, where there is one."""
 
 
-def score_batch(discriminator: Discriminator, batch: CriticBatch) -> BatchScores:
+def score_batch(
+    discriminator: Discriminator, batch: CriticBatch, trunk: Trunk | None = None
+) -> BatchScores:
     """Scores a batch for the discriminator's loss.
 
     The mismatched pair and the second head reuse the real images' features, since the description
     enters only at the last block: exactly the scores of further passes, at the cost of one head.
+
+    Args:
+        discriminator: Whose scores they are.
+        batch: The images and descriptions.
+        trunk: Computes `Discriminator.features`; None does so as it stands.
     """
-    real = discriminator.features(batch.real, batch.depth, batch.fade)
-    fake = discriminator.features(batch.fake, batch.depth, batch.fade)
-    mismatched = None
-    if batch.sentence is not None:
-        mismatched = discriminator.score(real, somebody_elses(batch.sentence))
-    first = CriticScores(
-        real=discriminator.score(real, batch.sentence),
-        fake=discriminator.score(fake, batch.sentence),
-        mismatched=mismatched,
-        captioned=batch.captioned,
-    )
+    images = torch.cat([batch.real, batch.fake])
+    trunk = trunk or discriminator.features
+    features = trunk(images, batch.depth, batch.fade)
+    seen = discriminator.last.look(features, batches=2)
+    real, fake = seen.chunk(2)
+    if batch.sentence is None:
+        first = CriticScores(*discriminator.last.judge(seen).chunk(2))
+    else:
+        sentences = [batch.sentence, batch.sentence, somebody_elses(batch.sentence, batch.before)]
+        scores = discriminator.last.judge(torch.cat([real, fake, real]), torch.cat(sentences))
+        right, wrong, mismatched = scores.chunk(3)
+        first = CriticScores(right, wrong, mismatched, batch.captioned)
     if discriminator.second is None:
         return BatchScores(first, None)
-    alone = CriticScores(discriminator.score_alone(real), discriminator.score_alone(fake))
-    return BatchScores(first, alone)
+    alone = discriminator.second.judge(discriminator.second.look(features, batches=2))
+    return BatchScores(first, CriticScores(*alone.chunk(2)))
 
 
 def critic_loss(name: LossName, scores: CriticScores) -> Tensor:
@@ -229,14 +249,13 @@ def real_gradient_penalty(
 def _image_gradient(
     discriminator: Discriminator, images: Tensor, batch: CriticBatch, unconditional: float
 ) -> Tensor:
-    images = images.requires_grad_()
     sentence = None if batch.sentence is None else batch.sentence.detach()
-    features = discriminator.features(images, batch.depth, batch.fade)
-    scores = discriminator.score(features, sentence)
+    trace = discriminator.trace(images, batch.depth, batch.fade)
+    scores = discriminator.score(trace.features, sentence)
     if discriminator.second is not None:
-        scores = scores + unconditional * discriminator.score_alone(features)
-    (gradient,) = torch.autograd.grad(scores.sum(), images, create_graph=True)
-    return gradient
+        scores = scores + unconditional * discriminator.score_alone(trace.features)
+    (gradient,) = torch.autograd.grad(scores.sum(), trace.features, create_graph=True)
+    return discriminator.pull_back(gradient, trace)
 
 
 def weighted_penalty(

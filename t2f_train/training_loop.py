@@ -87,7 +87,7 @@ class TrainingRun:
     ) -> None:
         self.config = config
         self.schedule = Schedule(config.phases)
-        check_batch_sizes(config.phases)
+        from_first(lambda: check_batch_sizes(config.phases))
         check_same_data(pyramid.fingerprint)
         self._folder = folder
         self._reporter = reporter

@@ -220,21 +220,22 @@ def _discriminator_step(
     networks: Networks, shown: CriticBatch, moment: Moment, settings: OptimiserSettings
 ) -> dict[str, Tensor]:
     discriminator, optimiser = networks.discriminator, networks.discriminator_optimiser
-    descend = networks.computing.descend
+    computing = networks.computing
     scores = score_batch(discriminator, shown, networks.features)
     loss = discriminator_loss(scores, settings)
     losses = _score_differences(scores)
     is_lazy = settings.penalty_interval > 1
-    if not is_lazy:
-        losses["penalty"] = weighted_penalty(discriminator, shown, settings)
-        loss = loss + losses["penalty"]
     losses["discriminator_loss"] = loss
-    if not descend("discriminator", optimiser, loss):
+    if not is_lazy:
+        computing.accumulate("discriminator", loss)
+        loss = losses["penalty"] = weighted_penalty(discriminator, shown, settings)
+        losses["discriminator_loss"] = losses["discriminator_loss"].detach() + loss
+    if not computing.descend("discriminator", optimiser, loss):
         losses = {}
     if is_lazy and moment.step % settings.penalty_interval == 0:
         losses["penalty"] = weighted_penalty(discriminator, shown, settings)
         weighed = settings.penalty_interval * losses["penalty"]
-        descend("discriminator", optimiser, weighed, is_lowered=False)
+        computing.descend("discriminator", optimiser, weighed, is_lowered=False)
     return losses
 
 

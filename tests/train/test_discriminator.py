@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from t2f_train.discriminator import Discriminator
-from t2f_train.layers import downsample
+from t2f_train.layers import downsample, leaky_relu
 
 DEPTHS = range(4)
 
@@ -72,3 +72,52 @@ def test_the_heads_say_what_they_lack(discriminator):
         discriminator.score(features, None)
     with pytest.raises(ValueError, match="no second head"):
         discriminator.score_alone(features)
+
+
+@pytest.mark.parametrize("fade", [0.0, 0.3, 1.0])
+@pytest.mark.parametrize("depth", DEPTHS)
+def test_the_trunk_pulls_a_gradient_back_as_autograd_does(discriminator, depth, fade):
+    images = random(3, 3, 4 << depth, 4 << depth).requires_grad_()
+    gradient = random(3, 8, 4, 4, seed=2)
+    (expected,) = torch.autograd.grad(discriminator.features(images, depth, fade), images, gradient)
+    trace = discriminator.trace(images.detach(), depth, fade)
+    found = discriminator.pull_back(gradient, trace)
+    torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("depth", [0, 2])
+def test_a_gradient_that_was_pulled_back_has_the_derivatives_of_a_second_one(discriminator, depth):
+    images = random(3, 3, 4 << depth, 4 << depth).requires_grad_()
+    sentence = random(3, 7, seed=2)
+    parameters = discriminator.active_parameters(depth)
+
+    def derivatives(gradient):
+        norms = gradient.square().sum()
+        found = torch.autograd.grad(norms, parameters, materialize_grads=True, allow_unused=True)
+        assert sum(bool(part.abs().max() > 0) for part in found) > len(parameters) / 3
+        return found
+
+    score = discriminator(images, sentence, depth, fade=0.4).sum()
+    (twice,) = torch.autograd.grad(score, images, create_graph=True)
+    trace = discriminator.trace(images.detach(), depth, fade=0.4)
+    score = discriminator.score(trace.features, sentence).sum()
+    (below,) = torch.autograd.grad(score, trace.features, create_graph=True)
+    once = discriminator.pull_back(below, trace)
+    torch.testing.assert_close(derivatives(once), derivatives(twice), rtol=1e-9, atol=1e-12)
+
+
+def test_the_last_block_convolves_features_deviation_and_description_joined(discriminator):
+    last, features, sentence = discriminator.last, random(3, 8, 4, 4), random(3, 7, seed=2)
+    deviation = features.std(dim=0, correction=0).mean().expand(3, 1, 4, 4)
+    compressed = leaky_relu(last.compression(sentence))[:, :, None, None].expand(-1, -1, 4, 4)
+    joined = torch.cat([features, deviation, compressed], dim=1)
+    hidden = leaky_relu(last.convolution(joined)).flatten(1)
+    expected = last.score(leaky_relu(last.dense(hidden)))[:, 0]
+    torch.testing.assert_close(last(features, sentence), expected, rtol=1e-6, atol=0)
+
+
+def test_batches_in_a_row_are_looked_at_as_if_each_was_alone(discriminator):
+    one, other = random(3, 8, 4, 4, seed=1), random(3, 8, 4, 4, seed=2)
+    together = discriminator.last.look(torch.cat([one, other]), batches=2)
+    apart = torch.cat([discriminator.last.look(one), discriminator.last.look(other)])
+    torch.testing.assert_close(together, apart)

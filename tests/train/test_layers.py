@@ -10,8 +10,11 @@ from t2f_train.layers import (
     DownsamplingConvolution,
     Linear,
     UpsamplingConvolution,
+    batch_deviation,
+    convolve_constant,
     downsample,
-    minibatch_deviation,
+    leaky_relu,
+    leaky_slope,
     pixel_norm,
     upsample,
 )
@@ -102,17 +105,54 @@ def test_pixel_norm_of_zeros_is_zero_with_a_finite_gradient():
     assert features.grad.isfinite().all()
 
 
-def test_minibatch_deviation_adds_the_mean_standard_deviation():
+@pytest.mark.parametrize(
+    "layer", [Convolution(3, 5), Convolution(3, 5, side=1), DownsamplingConvolution(3, 5)]
+)
+def test_a_convolution_pulls_a_gradient_back_as_autograd_does(layer):
+    layer = layer.double()
+    features = torch.randn(2, 3, 6, 6, dtype=torch.float64, requires_grad=True)
+    outputs = layer(features)
+    gradient = torch.randn_like(outputs)
+    (expected,) = torch.autograd.grad(outputs, features, gradient)
+    torch.testing.assert_close(layer.pull_back(gradient), expected, rtol=1e-12, atol=1e-12)
+
+
+def test_the_slopes_of_leaky_relu_are_those_of_autograd_and_constants():
+    features = torch.tensor([-2.0, -0.0, 0.0, 3.0], requires_grad=True)
+    outputs = leaky_relu(features)
+    gradient = torch.tensor([1.0, 2.0, 3.0, 4.0], requires_grad=True)
+    (expected,) = torch.autograd.grad(outputs, features, gradient.detach(), retain_graph=True)
+    pulled = leaky_slope(gradient, outputs)
+    assert torch.equal(pulled, expected)
+    pulled.square().sum().backward()
+    torch.testing.assert_close(gradient.grad, torch.tensor([0.08, 0.16, 0.24, 8.0]))
+    assert features.grad is None
+
+
+def test_the_batch_deviation_is_the_mean_standard_deviation_of_each_batch():
     features = torch.randn(6, 3, 4, 4)
-    joined = minibatch_deviation(features)
-    torch.testing.assert_close(joined[:, :3], features)
-    expected = features.std(dim=0, correction=0).mean()
-    torch.testing.assert_close(joined[:, 3], expected.expand(6, 4, 4))
+    torch.testing.assert_close(
+        batch_deviation(features), features.std(dim=0, correction=0).mean().expand(6, 1)
+    )
+    halves = torch.cat([batch_deviation(half) for half in features.chunk(2)])
+    torch.testing.assert_close(batch_deviation(features, batches=2), halves)
+    assert halves[0] != halves[3]
 
 
-def test_minibatch_deviation_of_equal_images_is_nearly_zero_with_a_finite_gradient():
+def test_the_batch_deviation_of_equal_images_is_nearly_zero_with_a_finite_gradient():
     features = torch.ones(4, 3, 4, 4, requires_grad=True)
-    deviation = minibatch_deviation(features)[:, 3]
+    deviation = batch_deviation(features)
     deviation.sum().backward()
     assert deviation.abs().max() < 1e-3
     assert features.grad.isfinite().all()
+
+
+@pytest.mark.parametrize("side", [1, 2, 4, 7])
+def test_constant_images_are_convolved_without_drawing_them(side):
+    values = torch.randn(2, 5, dtype=torch.float64, requires_grad=True)
+    kernel = torch.randn(3, 5, 3, 3, dtype=torch.float64, requires_grad=True)
+    drawn = F.conv2d(values[:, :, None, None].expand(-1, -1, side, side), kernel, padding=1)
+    found = convolve_constant(values, kernel, side)
+    torch.testing.assert_close(found, drawn, rtol=1e-12, atol=1e-12)
+    gradients = [torch.autograd.grad(x.sin().sum(), [values, kernel]) for x in (found, drawn)]
+    torch.testing.assert_close(*gradients, rtol=1e-10, atol=1e-10)

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from t2f_train.config import OptimiserSettings
-from t2f_train.discriminator import Discriminator
+from t2f_train.discriminator import Discriminator, Trace
 from t2f_train.losses import (
     BatchScores,
     CriticBatch,
@@ -129,6 +129,19 @@ def test_the_second_head_has_the_same_loss_at_its_weight():
     torch.testing.assert_close(discriminator_loss(BatchScores(first, second), settings), expected)
 
 
+class FlatTrunk:
+    """A trunk that only flattens, in place of a discriminator's trace and pull_back."""
+
+    def __init__(self, discriminator):
+        self.seen = []
+        discriminator.trace = self.trace
+        discriminator.pull_back = lambda gradient, _: gradient.unflatten(1, (3, 8, 8))
+
+    def trace(self, images, *_):
+        self.seen.append(images)
+        return Trace(images.flatten(1).requires_grad_(), images, (), None, 1.0)
+
+
 @pytest.fixture
 def two_headed():
     torch.manual_seed(0)
@@ -154,7 +167,7 @@ def test_the_generator_answers_to_both_heads(two_headed, batch):
 
 def test_the_penalty_bounds_the_sum_of_both_heads(two_headed, batch):
     one, other = random(3 * 8 * 8, seed=4), random(3 * 8 * 8, seed=5)
-    two_headed.features = lambda images, *_: images.flatten(1)
+    FlatTrunk(two_headed)
     two_headed.score = lambda features, _: features @ one
     two_headed.score_alone = lambda features: features @ other
     expected = (one + 0.5 * other).square().sum()
@@ -164,7 +177,7 @@ def test_the_penalty_bounds_the_sum_of_both_heads(two_headed, batch):
 def test_r1_of_a_critic_with_slope_3_is_9(discriminator, batch):
     weights = random(3 * 8 * 8, seed=4)
     weights = 3.0 * weights / weights.norm()
-    discriminator.features = lambda images, *_: images.flatten(1)
+    FlatTrunk(discriminator)
     discriminator.score = lambda features, _: features @ weights
     penalty = real_gradient_penalty(discriminator, batch)
     torch.testing.assert_close(penalty, torch.tensor(9.0).double())
@@ -173,17 +186,16 @@ def test_r1_of_a_critic_with_slope_3_is_9(discriminator, batch):
 def test_the_penalty_of_a_critic_with_slope_3_is_4(discriminator, batch):
     weights = random(3 * 8 * 8, seed=4)
     weights = 3.0 * weights / weights.norm()
-    discriminator.features = lambda images, *_: images.flatten(1)
+    FlatTrunk(discriminator)
     discriminator.score = lambda features, _: features @ weights
     torch.testing.assert_close(gradient_penalty(discriminator, batch), torch.tensor(4.0).double())
 
 
 def test_the_penalty_is_taken_between_real_and_drawn_images(discriminator, batch):
-    seen = []
-    discriminator.features = lambda images, *_: seen.append(images) or images.flatten(1)
+    trunk = FlatTrunk(discriminator)
     discriminator.score = lambda features, _: features.sum(dim=1)
     gradient_penalty(discriminator, batch)
-    torch.testing.assert_close(seen[0], 0.25 * batch.real + 0.75 * batch.fake)
+    torch.testing.assert_close(trunk.seen[0], 0.25 * batch.real + 0.75 * batch.fake)
 
 
 def test_the_penaltys_second_derivative_is_that_of_finite_differences(discriminator, batch):
