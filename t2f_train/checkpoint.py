@@ -9,7 +9,6 @@ import io
 import os
 import shutil
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import safetensors.torch
@@ -70,18 +69,23 @@ def _modules(networks: Networks) -> dict[str, nn.Module]:
     }
 
 
-def optimiser_states(networks: Networks) -> dict[str, Any]:
+def optimisers_content(networks: Networks) -> bytes:
     """What both sides' Adam remembers, and how float16 scales their losses."""
     scalers = {side: s.state_dict() for side, s in networks.computing.scalers.items()}
-    return {
+    states = {
         "generator": networks.generator_optimiser.state_dict(),
         "discriminator": networks.discriminator_optimiser.state_dict(),
         **({"scalers": scalers} if scalers else {}),
     }
+    content = io.BytesIO()
+    torch.save(states, content)
+    return content.getvalue()
 
 
-def load_optimisers(states: dict[str, Any], networks: Networks) -> None:
-    """Puts what `optimiser_states` gave into networks that are at the same depth."""
+def load_optimisers(content: bytes, networks: Networks) -> None:
+    """Puts what `optimisers_content` gave into networks that are at the same depth."""
+    # To the CPU: the optimisers move what belongs to their device, and keep step counts here.
+    states = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     networks.generator_optimiser.load_state_dict(states["generator"])
     networks.discriminator_optimiser.load_state_dict(states["discriminator"])
     for side, scaler in networks.computing.scalers.items():
@@ -113,9 +117,8 @@ def save_checkpoint(folder: Path, networks: Networks, place: Place) -> Path:
         {name: tensor.cpu().contiguous() for name, tensor in _tensors(networks).items()}
     )
     (partial / WEIGHTS).write_bytes(weights)
-    content = io.BytesIO()  # torch reports a full disk as a bug of its own; a file does not
-    torch.save(optimiser_states(networks), content)
-    (partial / OPTIMISERS).write_bytes(content.getvalue())
+    # Not by torch, which reports a full disk as a bug of its own.
+    (partial / OPTIMISERS).write_bytes(optimisers_content(networks))
     state = CheckpointState(place=place, weights_sha256=hashlib.sha256(weights).hexdigest())
     (partial / STATE).write_bytes(msgspec.json.encode(state) + b"\n")
     for path in [*partial.iterdir(), partial]:
@@ -190,9 +193,7 @@ def load_checkpoint(checkpoint: Path, networks: Networks) -> Place:
         load_weights(module, checkpoint, part)
     networks.start_phase(place.depth)
     try:
-        # To the CPU: the optimisers move what belongs to their device, and keep step counts here.
-        saved = torch.load(checkpoint / OPTIMISERS, map_location="cpu", weights_only=True)
-        load_optimisers(saved, networks)
+        load_optimisers((checkpoint / OPTIMISERS).read_bytes(), networks)
     except Exception as error:  # torch raises many types for a damaged file
         raise RunError(_damaged(checkpoint, OPTIMISERS, error)) from error
     return place

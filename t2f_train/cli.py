@@ -84,9 +84,9 @@ def train(
 ) -> None:
     """Trains a model on described faces.
 
-    CONFIG is a preset (demo, face2text, celeba, article, progan) or a TOML file. The same command
-    again continues an interrupted run; Ctrl-C saves and stops. Started by torchrun, its processes
-    train one run together.
+    CONFIG is a preset (demo, face2text, celeba, article, progan), a TOML file, or the run.json of
+    another run. The same command again continues an interrupted run; Ctrl-C saves and stops.
+    Started by torchrun, its processes train one run together.
 
     Example: t2f train face2text --data data/face2text --out runs/first
     """
@@ -180,13 +180,22 @@ def draw(out: Path, count: int, size: int, seed: int) -> None:
 )
 @click.option("--seed", type=click.IntRange(0, 2**64 - 1), default=0, show_default=True)
 @click.option(
+    "--checkpoint",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="One of RUN/checkpoints.  [default: the newest]",
+)
+@click.option(
     "--truncation",
     "truncations",
     multiple=True,
     type=click.FloatRange(0.0, 1.0),
     help="Factor of the noise; given again, a row for each.  [default: 1]",
 )
-@click.option("--walk", is_flag=True, help="Walk from each description to the next, --count steps.")
+@click.option(
+    "--walk",
+    is_flag=True,
+    help="Walk in --count steps from each description to the next; with one, from face to face.",
+)
 def sample(
     run: Path,
     output: Path,
@@ -194,10 +203,11 @@ def sample(
     description_file: TextIO | None,
     count: int,
     seed: int,
+    checkpoint: Path | None,
     truncations: tuple[float, ...],
     walk: bool,
 ) -> None:
-    """Draws a grid from a run's newest checkpoint, finished or not.
+    """Draws a grid from a run's checkpoint, finished or not.
 
     Example: t2f sample RUN -o grid.png --text "an old man" --text "a girl with red hair"
     """
@@ -209,7 +219,10 @@ def sample(
     descriptions = [*texts, *(line.strip() for line in lines if line.strip())]
     if walk and len(truncations) > 1:
         raise click.UsageError("--walk takes one --truncation")
-    sampler = Sampler(run, seed=seed, truncation=truncations[0] if truncations else 1.0)
+    if walk and count < 2:
+        raise click.UsageError("--walk takes a --count of 2 or more")
+    truncation = truncations[0] if truncations else 1.0
+    sampler = Sampler(run, seed=seed, truncation=truncation, checkpoint=checkpoint)
     if walk:
         rows = sampler.walk(descriptions, count)
     elif len(truncations) > 1:

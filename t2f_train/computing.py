@@ -191,7 +191,8 @@ def check_compiler(device: torch.device) -> None:
         compiled(torch.ones(8, device=device))
     except RuntimeError as error:  # what torch's compilers raise has this in common
         needed = "Triton" if device.type == "cuda" else "a C++ compiler such as g++"
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        # The first line says whose error it is, the second which.
+        reason = " ".join(line.strip() for line in str(error).splitlines()[:2]).strip()
         raise ConfigError(
             f"compute.compile is true, but torch cannot compile on {device.type} here: {reason}; "
             f"install {needed}, or set compute.compile to false"

@@ -278,10 +278,10 @@ def preset_names() -> list[str]:
 
 
 def load_config(name_or_path: str, overrides: Sequence[str] = ()) -> Config:
-    """Reads a preset by its name, or a configuration by the path of its TOML file.
+    """Reads a preset by its name, or a configuration by the path of its file.
 
     Args:
-        name_or_path: The preset or the file.
+        name_or_path: The preset, a TOML file, or the `run.json` of a run.
         overrides: Changes to it, each `KEY=VALUE`; see `t2f_train.overrides`.
 
     Raises:
@@ -299,9 +299,26 @@ def load_config(name_or_path: str, overrides: Sequence[str] = ()) -> Config:
                 f"{name_or_path} cannot be read as a configuration ({error}); give a TOML file "
                 f"or one of the presets: {', '.join(preset_names())}"
             ) from error
-    try:
-        plain = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{name_or_path} is not valid TOML: {error}") from error
-    changed = apply_overrides(plain, overrides, Config)
+    changed = apply_overrides(_read_tables(text, name_or_path), overrides, Config)
     return config_from_dict(changed, source=" ".join([name_or_path, *overrides]))
+
+
+class _Record(msgspec.Struct):
+    """The one part of a run's `run.json` that is read here."""
+
+    config: dict[str, Any]
+
+
+def _read_tables(text: str, source: str) -> dict[str, Any]:
+    if source.endswith(".json"):
+        try:
+            return msgspec.json.decode(text, type=_Record).config
+        except msgspec.MsgspecError as error:
+            raise ConfigError(
+                f"{source} holds no configuration: {error}; give a TOML file or the run.json of a "
+                f"run"
+            ) from error
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{source} is not valid TOML: {error}") from error

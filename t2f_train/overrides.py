@@ -47,17 +47,27 @@ def read_value(text: str, override: str) -> object:
         ConfigError: If it is neither.
     """
     try:
-        return tomllib.loads(f"value = {text}")["value"]
+        tables = tomllib.loads(f"value = {text}")
     except tomllib.TOMLDecodeError as error:
         # A number or a list with a slip in it should not become a string.
         if text and text[0].isalpha() and "\n" not in text:
             return text
         raise ConfigError(f"--set {override!r}: the value is not valid TOML: {error}") from error
+    if tables.keys() != {"value"}:
+        raise ConfigError(f"--set {override!r} sets more than one thing; give --set for each")
+    return tables["value"]
 
 
 def _assign(plain: dict[str, Any], keys: list[str], value: object, kind: Any) -> None:  # noqa: ANN401
     place: Any = plain
     for depth, key in enumerate(keys):
+        if not isinstance(place, (dict, list)):
+            whole = ".".join(keys[:depth])
+            found = "not set" if place is None else repr(place)
+            raise ConfigError(
+                f"--set {'.'.join(keys)}: {whole} is {found} and has no parts; set {whole} as a "
+                f"whole"
+            )
         path = ".".join(keys[: depth + 1])
         is_last = depth == len(keys) - 1
         if isinstance(place, list):
@@ -67,28 +77,34 @@ def _assign(plain: dict[str, Any], keys: list[str], value: object, kind: Any) ->
                 place[index] = value
             place = place[index]
             continue
-        kind = _setting(kind, key, path)
+        setting = _setting(kind, key, path)
+        kind = setting.type
         if is_last:
             place[key] = value
         else:
-            place = place.setdefault(key, {})
-            if not isinstance(place, (dict, list)):
-                raise ConfigError(f"--set {'.'.join(keys)}: {path} is {place!r}, not a table")
+            place = place.setdefault(key, _absent(setting))
 
 
-def _setting(kind: Any, key: str, path: str) -> Any:  # noqa: ANN401
-    """Type of a table's setting."""
-    names = {field.name: field.type for field in msgspec.structs.fields(kind)}
-    if key not in names:
+def _setting(kind: Any, key: str, path: str) -> msgspec.structs.FieldInfo:  # noqa: ANN401
+    """What the schema says of a table's setting."""
+    settings = {field.name: field for field in msgspec.structs.fields(kind)}
+    if key not in settings:
         raise ConfigError(
-            f"--set: there is no setting {path}; there are {', '.join(sorted(names))}"
+            f"--set: there is no setting {path}; there are {', '.join(sorted(settings))}"
         )
-    return names[key]
+    return settings[key]
+
+
+def _absent(setting: msgspec.structs.FieldInfo) -> object:
+    """What a setting is where the tables leave it out, as they would write it."""
+    if isinstance(setting.type, type) and issubclass(setting.type, msgspec.Struct):
+        return {}
+    default = None if setting.required else setting.default
+    return list(default) if isinstance(default, tuple) else default
 
 
 def _index(place: list[Any], key: str, path: str) -> int:
     if not key.isdecimal() or int(key) >= len(place):
-        raise ConfigError(
-            f"--set: {path} names no entry; the number of one is 0 to {len(place) - 1}"
-        )
+        numbers = f"the number of one is 0 to {len(place) - 1}" if place else "there is none yet"
+        raise ConfigError(f"--set: {path} names no entry; {numbers}")
     return int(key)

@@ -14,7 +14,7 @@ def run_readme(record: RunRecord, folder: Path) -> str:
         folder: The run folder, for the commands.
     """
     config = record.config
-    run = shlex.quote(str(folder))
+    run, data = shlex.quote(str(folder)), shlex.quote(record.data_folder)
     phases = "\n".join(
         f"| {phase.resolution}x{phase.resolution} | {phase.images:,} | {phase.batch_size} | "
         f"{'' if index == 0 else f'{phase.fade_fraction:.0%}'} |"
@@ -52,7 +52,7 @@ Source: {f"commit {record.commit}" if record.commit else f"T2F {record.versions[
 | `run.json` | the whole configuration, the data's fingerprint, versions |
 | `tokenizer.model` | what cuts descriptions into tokens; none without text |
 | `metrics.jsonl` | a line of losses every {config.output.log_every:,} images |
-| `tensorboard/` | the same: `tensorboard --logdir {run}` |
+| `tensorboard/` | the same: `pip install tensorboard`, `tensorboard --logdir {run}` |
 | `samples/` | sheets of fixed descriptions and latents; `latest.png` is the newest |
 | `frames/` | small pictures for the time-lapse |
 | `checkpoints/` | the last two states |
@@ -60,11 +60,13 @@ Source: {f"commit {record.commit}" if record.commit else f"T2F {record.versions[
 ## What to do with it
 
 ```
+t2f train {run}/run.json --data {data} --out {run}
 t2f sample {run} -o grid.png{sample}
 t2f timelapse {run} -o growth.mp4
 t2f evaluate {run}
 t2f export {run} -o BUNDLE
 ```
 
-The command that started the run continues it where it was interrupted.
+The paths are as seen from where the run was started. The first command continues it where it was
+interrupted; add `--device cuda` to do so on a GPU.
 """

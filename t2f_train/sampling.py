@@ -1,6 +1,7 @@
 """Draws grids from a run: descriptions, walks between them, and truncation sweeps."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -21,9 +22,15 @@ Row = tuple[str, NDArray[np.uint8]]
 SHEET_SIDE = 64
 """Pixels to which small faces are enlarged."""
 
+WALKS = 4
+"""Rows of a walk that goes from noise to noise."""
+
+BATCH_SIZE = 32
+"""Faces that are drawn at a time."""
+
 
 class Sampler:
-    """Draws rows of faces with the averaged weights of a run's newest checkpoint.
+    """Draws rows of faces with the averaged weights of a run's checkpoint.
 
     With a truncation of 1 a face is the one that `t2f generate` draws from the exported bundle for
     the same description, seed and number.
@@ -32,13 +39,21 @@ class Sampler:
         run: The run folder.
         seed: Decides the noise.
         truncation: See `t2f_train.samples.place_samples`.
+        checkpoint: One of the run's; None takes the newest.
 
     Raises:
-        RunError: If there is no run, or it has no checkpoint.
+        RunError: If there is no run, or it has no checkpoint, or a damaged one.
     """
 
-    def __init__(self, run: Path, *, seed: int = 0, truncation: float = 1.0) -> None:
-        self._run: TrainedRun = open_run(run, torch.device("cpu"))
+    def __init__(
+        self,
+        run: Path,
+        *,
+        seed: int = 0,
+        truncation: float = 1.0,
+        checkpoint: Path | None = None,
+    ) -> None:
+        self._run: TrainedRun = open_run(run, torch.device("cpu"), checkpoint=checkpoint)
         self._seed = seed
         self._truncation = truncation
 
@@ -63,7 +78,7 @@ class Sampler:
             ConfigError: If the model has no text.
         """
         return [
-            (f"{text}\ntruncation {t:g}", self._draw(self._place(text, range(count), t)))
+            (f"{text}, truncation {t:g}", self._draw(self._place(text, range(count), t)))
             for text in self._rows(descriptions)
             for t in truncations
         ]
@@ -71,23 +86,22 @@ class Sampler:
     def walk(self, descriptions: Sequence[str], steps: int) -> list[Row]:
         """One row of `steps` faces from each description to the next, with the same noise.
 
-        Without text the walk goes from the first noise of the seed to the second, and so on, in as
-        many rows as there are on a sheet.
+        With one description, or none where the model has no text, the walk goes from the first
+        noise of the seed to the second and so on, in `WALKS` rows.
 
         Raises:
-            ConfigError: If there are fewer than two descriptions.
+            ConfigError: If a model with text gets no description.
         """
-        if not self.is_conditional:
-            latents = self._place("", range(5), self._truncation)
-            ends = [(f"{n} to {n + 1}", latents[n], latents[n + 1]) for n in range(4)]
-        elif len(descriptions) < 2:
-            raise ConfigError("a walk needs two descriptions or more; give --text twice")
+        texts = self._rows(descriptions)
+        if len(texts) == 1:
+            text = texts[0]
+            latents = self._place(text, range(WALKS + 1), self._truncation)
+            start = f"{text}, " if text else ""
+            labels = [f"{start}face {n + 1} to face {n + 2}" for n in range(WALKS)]
         else:
-            places = [self._place(text, [0], self._truncation)[0] for text in descriptions]
-            ends = [
-                (f"{descriptions[n]}\nto\n{descriptions[n + 1]}", places[n], places[n + 1])
-                for n in range(len(places) - 1)
-            ]
+            latents = torch.cat([self._place(text, [0], self._truncation) for text in texts])
+            labels = [f"from {start} to {end}" for start, end in pairwise(texts)]
+        ends = zip(labels, latents[:-1], latents[1:], strict=True)
         weights = torch.linspace(0.0, 1.0, steps)
         return [(label, self._draw(slerp(start, end, weights))) for label, start, end in ends]
 
@@ -114,8 +128,12 @@ class Sampler:
         )
 
     def _draw(self, latents: Tensor) -> NDArray[np.uint8]:
-        moment = self._run.moment
-        return draw_latents(self._run.artist.model, latents, depth=moment.depth, fade=moment.fade)
+        moment, model = self._run.moment, self._run.artist.model
+        parts = [
+            draw_latents(model, some, depth=moment.depth, fade=moment.fade)
+            for some in torch.split(latents, BATCH_SIZE)
+        ]
+        return np.concatenate(parts)
 
 
 def slerp(start: Tensor, end: Tensor, weights: Tensor) -> Tensor:

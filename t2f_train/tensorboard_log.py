@@ -19,7 +19,10 @@ class TensorBoardLog:
 
     def __init__(self, folder: Path, *, images_seen: int) -> None:
         purge = images_seen + 1 if folder.exists() else None
-        self._writer = SummaryWriter(str(folder), purge_step=purge)
+        # Files are named by the second that they are opened in, and opened anew: without the place
+        # in the name, a run that goes on within a second would overwrite what it had logged.
+        place = f".{images_seen:012d}"
+        self._writer = SummaryWriter(str(folder), purge_step=purge, filename_suffix=place)
 
     def add_numbers(self, numbers: Mapping[str, float], images_seen: int) -> None:
         """Adds a point to the curve of each number."""

@@ -1,5 +1,6 @@
 """The time-lapse: how fixed latents grew into faces, as a film."""
 
+import math
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,6 +15,10 @@ from t2f_train.run_folder import RunFolder
 from t2f_train.schedule import Moment, Schedule
 
 FORMATS = (".mp4", ".gif", ".webp")
+SHORTEST_SECONDS = 0.02
+"""The least time that a frame is shown: players slow down .gif films that ask for less."""
+ENCODER = "libx264"
+"""The encoder of H.264 that the package 'av' brings."""
 CAPTION_SHARE = 16
 """The bar with the caption takes this part of the picture's width."""
 QUALITY = "23"
@@ -46,7 +51,7 @@ def write_timelapse(run: Path, out: Path, *, seconds: float = 10.0, width: int =
         width: Width of the film, in pixels.
 
     Returns:
-        Number of frames.
+        Number of frames in the film: fewer than the run has where time is too short for all.
 
     Raises:
         TimelapseError: If the ending is another, or the film cannot be written.
@@ -54,7 +59,9 @@ def write_timelapse(run: Path, out: Path, *, seconds: float = 10.0, width: int =
     """
     if out.suffix.lower() not in FORMATS:
         raise TimelapseError(f"{out} has no ending of a film that T2F writes: {', '.join(FORMATS)}")
-    frames = read_frames(run)
+    if out.is_dir() or not out.parent.is_dir():
+        raise TimelapseError(f"{out} cannot be written: name a new file in a folder that exists")
+    frames = _shown_frames(read_frames(run), seconds)
     schedule = Schedule(RunFolder(run).read_record().config.phases)
     pictures = (compose(frame, schedule, width) for frame in frames)
     delay = seconds / len(frames)
@@ -92,6 +99,12 @@ def read_frames(run: Path) -> list[Frame]:
 def _frame(path: Path, schedule: Schedule) -> Frame:
     step = int(path.stem.removeprefix("step-"))
     return Frame(path, schedule.at(step), schedule.at(step + 1).images_seen)
+
+
+def _shown_frames(frames: list[Frame], seconds: float) -> list[Frame]:
+    """Every n-th frame, so that each can be shown long enough, and the last one always."""
+    every = math.ceil(len(frames) * SHORTEST_SECONDS / seconds)
+    return frames[::-1][::every][::-1]
 
 
 def caption(frame: Frame, schedule: Schedule) -> str:
@@ -134,11 +147,16 @@ def _write_mp4(pictures: Iterator[Image.Image], path: Path, delay: float) -> Non
             "an .mp4 needs the package 'av'; install it with: pip install 't2f[evaluate]', or "
             "write a .gif or .webp"
         ) from error
+    if ENCODER not in av.codecs_available:
+        raise TimelapseError(
+            f"this build of the package 'av' has no {ENCODER} to write an .mp4 with; install the "
+            f"one from PyPI with: pip install --force-reinstall av, or write a .gif or .webp"
+        )
     first = next(pictures)
     try:
         with av.open(str(path), "w", options={"movflags": "faststart"}) as container:
             rate = Fraction(1.0 / delay).limit_denominator(1000)
-            stream = container.add_stream("libx264", rate=rate)
+            stream = container.add_stream(ENCODER, rate=rate)
             stream.width, stream.height = first.size
             stream.pix_fmt = "yuv420p"  # the one that every player shows
             stream.options = {"crf": QUALITY, "preset": "slow"}

@@ -14,7 +14,7 @@ from t2f_train.checkpoint import (
     latest_checkpoint,
     load_checkpoint,
     load_optimisers,
-    optimiser_states,
+    optimisers_content,
 )
 from t2f_train.collectives import share_weights
 from t2f_train.config import Config
@@ -70,6 +70,7 @@ class TrainingRun:
         RunError: If the folder holds another run.
         ConfigError: If there are images without descriptions and no second head to judge them, or
             processes cannot share a batch evenly.
+        DeviceMemoryError: If the networks do not fit into the GPU's memory.
         DataError: If there are fewer images than a batch holds, or a description shows nothing.
     """
 
@@ -125,7 +126,7 @@ class TrainingRun:
         )
         if not self._is_new:
             from_first(lambda: folder.check_same(self._record))
-        self.networks = Networks(config, tokenizer.vocabulary_size if tokenizer else 0, device)
+        self.networks = _new_networks(config, tokenizer, device)
         from_first(self._start_warm)
         self._outputs = RunOutputs(
             folder,
@@ -216,10 +217,10 @@ class TrainingRun:
         share_weights([networks.model, networks.averaged, networks.discriminator])
         if place is None:
             return
-        states = from_first(lambda: optimiser_states(networks))
+        content = from_first(lambda: optimisers_content(networks))
         if process_rank() > 0:
             networks.start_phase(place.depth)
-            load_optimisers(states, networks)
+            load_optimisers(content, networks)
         self._outputs.continue_from(place)
         self.step = place.step
 
@@ -300,6 +301,16 @@ class TrainingRun:
         noise = draw_step_noise(self.config, moment, device).share(*place)
         own = batch.share(*place).to(device)
         return train_step(self.networks, own, noise, moment, self.config.optimiser)
+
+
+def _new_networks(config: Config, tokenizer: Tokenizer | None, device: torch.device) -> Networks:
+    try:
+        return Networks(config, tokenizer.vocabulary_size if tokenizer else 0, device)
+    except torch.OutOfMemoryError as error:
+        raise DeviceMemoryError(
+            f"the networks alone do not fit into the memory of {device}; lower "
+            f"model.channel_base or model.channel_maximum, or take a larger GPU"
+        ) from error
 
 
 def sampled_descriptions(descriptions: Sequence[str]) -> list[str]:

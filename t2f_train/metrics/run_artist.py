@@ -1,4 +1,4 @@
-"""Draws with the averaged weights of a run's latest checkpoint, as evaluation needs it."""
+"""Draws with the averaged weights of one of a run's checkpoints, as evaluation needs it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -83,7 +83,7 @@ class ModelArtist:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainedRun:
-    """A run, as its latest checkpoint left it."""
+    """A run, as a checkpoint left it."""
 
     record: RunRecord
     """What the run is."""
@@ -102,19 +102,20 @@ class TrainedRun:
         return self.moment.phase.resolution
 
 
-def open_run(path: Path, device: torch.device) -> TrainedRun:
+def open_run(path: Path, device: torch.device, *, checkpoint: Path | None = None) -> TrainedRun:
     """Opens a run to draw with.
 
     Args:
         path: The run folder.
         device: Where to draw.
+        checkpoint: One of the run's; None takes the latest.
 
     Raises:
         RunError: If it holds no run, no checkpoint, or a damaged one.
     """
     folder = RunFolder(path)
     record = folder.read_record()
-    checkpoint = latest_checkpoint(folder.checkpoints)
+    checkpoint = checkpoint or latest_checkpoint(folder.checkpoints)
     if checkpoint is None:
         raise RunError(f"{path} has no checkpoint to evaluate; train it first")
     state = read_state(checkpoint)

@@ -1,3 +1,4 @@
+import msgspec
 import pytest
 
 from t2f_train.config import Config, config_from_dict, load_config, preset_names
@@ -25,6 +26,22 @@ def test_the_presets_are_those_of_the_documentation():
 def test_a_configuration_survives_plain_data():
     config = load_config("face2text")
     assert config_from_dict(config.to_dict(), source="test") == config
+
+
+def test_the_record_of_a_run_is_a_configuration(tmp_path):
+    config = load_config("celeba", ["seed=5"])
+    path = tmp_path / "run.json"
+    path.write_bytes(msgspec.json.encode({"config": config, "data_images": 3}))
+    assert load_config(str(path)) == config
+    assert load_config(str(path), ["seed=6"]).seed == 6
+
+
+@pytest.mark.parametrize("content", ["{", "{}", '{"config": 3}'])
+def test_another_json_file_is_no_configuration(tmp_path, content):
+    path = tmp_path / "manifest.json"
+    path.write_text(content)
+    with pytest.raises(ConfigError, match=r"manifest.json holds no configuration: .*run.json of"):
+        load_config(str(path))
 
 
 def test_channels_shrink_with_the_resolution_down_from_the_maximum():

@@ -27,6 +27,11 @@ def test_one_number_of_a_list_is_replaced():
     assert config.data.crop == (50, 40, 210, 200)
 
 
+def test_one_number_of_a_default_that_the_file_leaves_out_is_replaced():
+    config = load_config("face2text", ["optimiser.adam_betas.0=0.5"])
+    assert config.optimiser.adam_betas == (0.5, 0.99)
+
+
 def test_values_are_those_of_toml_and_bare_words_are_strings():
     config = load_config(
         "face2text",
@@ -64,7 +69,11 @@ def test_the_tables_that_were_read_stay_as_they_are():
         ("phases.4.images=1", r"phases.4 names no entry; the number of one is 0 to 3"),
         ("phases.last.images=1", r"phases.last names no entry"),
         ("phases.0.pictures=1", r"no setting phases.0.pictures; there are batch_size, "),
-        ("seed.low=1", r"seed is 3, not a table"),
+        ("seed.low=1", r"--set seed.low: seed is 3 and has no parts; set seed as a whole"),
+        ("output.evaluate_every.0=1", r"output.evaluate_every is not set and has no parts"),
+        ("data.crop.0.x=1", r"data.crop.0 is 45 and has no parts"),
+        ("optimiser.augmentations.0=cutout", r"augmentations.0 names no entry; there is none yet"),
+        ("seed=1\nspeed=2", r"sets more than one thing; give --set for each"),
         ("data.crop=[1, 2", r"'data.crop=\[1, 2': the value is not valid TOML"),
         ("optimiser.learning_rate=0.0.1", r"the value is not valid TOML"),
         ("optimiser.loss=wasserstein", r"face2text .*Invalid enum value 'wasserstein'"),

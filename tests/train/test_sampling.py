@@ -4,7 +4,7 @@ import torch
 from tiny_training import tiny_config, train_tiny_run
 
 from t2f_train.errors import ConfigError
-from t2f_train.sampling import Sampler, slerp
+from t2f_train.sampling import BATCH_SIZE, Sampler, slerp
 
 TEXTS = ["a face with red hair", "somebody whose hair is green, smiling"]
 
@@ -43,7 +43,7 @@ def test_at_truncation_0_all_faces_of_a_description_are_its_mean_one(run):
     (_, still), (label, varied) = rows
     assert (still == still[:1]).all()
     assert (varied != varied[:1]).any()
-    assert label == f"{TEXTS[0]}\ntruncation 1"
+    assert label == f"{TEXTS[0]}, truncation 1"
 
 
 def test_a_walk_begins_and_ends_at_its_descriptions(run):
@@ -61,7 +61,10 @@ def test_a_model_without_text_is_drawn_from_noise_alone(textless):
     ((label, faces),) = sampler.grid([], 6)
     assert label == ""
     assert faces.shape == (6, 8, 8, 3)
-    assert len(sampler.walk([], 3)) == 4
+    assert [label for label, _ in sampler.walk([], 3)][:2] == [
+        "face 1 to face 2",
+        "face 2 to face 3",
+    ]
     with pytest.raises(ConfigError, match="a model without text cannot truncate"):
         sampler.truncation_sweep([], 2, [0.5])
 
@@ -69,8 +72,31 @@ def test_a_model_without_text_is_drawn_from_noise_alone(textless):
 def test_a_model_with_text_needs_descriptions(run):
     with pytest.raises(ConfigError, match="give --text or --from"):
         Sampler(run).grid([], 2)
-    with pytest.raises(ConfigError, match="a walk needs two descriptions"):
-        Sampler(run).walk(TEXTS[:1], 2)
+    with pytest.raises(ConfigError, match="give --text or --from"):
+        Sampler(run).walk([], 2)
+
+
+def test_a_walk_of_one_description_goes_from_face_to_face(run):
+    sampler = Sampler(run, seed=2)
+    rows = sampler.walk(TEXTS[:1], 3)
+    ((_, faces),) = sampler.grid(TEXTS[:1], 5)
+    assert [label for label, _ in rows][:2] == [
+        f"{TEXTS[0]}, face 1 to face 2",
+        f"{TEXTS[0]}, face 2 to face 3",
+    ]
+    for number, (_, walked) in enumerate(rows):
+        assert np.abs(walked[0].astype(int) - faces[number]).max() <= 1
+        assert np.abs(walked[-1].astype(int) - faces[number + 1]).max() <= 1
+    assert len(rows) == 4
+
+
+def test_a_long_row_is_drawn_in_parts_that_fit_together(run):
+    sampler = Sampler(run)
+    ((_, faces),) = sampler.grid(TEXTS[:1], BATCH_SIZE + 3)
+    ((_, few),) = sampler.grid(TEXTS[:1], 2)
+    assert len(faces) == BATCH_SIZE + 3
+    assert len(np.unique(faces.reshape(len(faces), -1), axis=0)) == len(faces)
+    assert np.abs(faces[:2].astype(int) - few).max() <= 1
 
 
 def test_a_sheet_is_one_picture(run):
@@ -78,6 +104,15 @@ def test_a_sheet_is_one_picture(run):
     sheet = sampler.sheet(sampler.grid(TEXTS, 2))
     assert sheet.width > 2 * 64
     assert sheet.height > 2 * 64
+
+
+def test_an_older_checkpoint_draws_other_faces_and_the_newest_is_taken_by_itself(run):
+    older, newest = sorted((run / "checkpoints").iterdir())
+    ((_, default),) = Sampler(run).grid(TEXTS[:1], 2)
+    ((_, same),) = Sampler(run, checkpoint=newest).grid(TEXTS[:1], 2)
+    ((_, before),) = Sampler(run, checkpoint=older).grid(TEXTS[:1], 2)
+    assert (default == same).all()
+    assert (default != before).any()
 
 
 def test_slerp_stays_on_the_hypersphere_at_equal_angles():

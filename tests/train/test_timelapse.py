@@ -1,3 +1,5 @@
+import sys
+
 import msgspec
 import numpy as np
 import pytest
@@ -8,7 +10,7 @@ from t2f_train.errors import RunError, TimelapseError
 from t2f_train.frames import frame_steps
 from t2f_train.run_folder import RunFolder
 from t2f_train.schedule import Schedule
-from t2f_train.timelapse import caption, read_frames, write_timelapse
+from t2f_train.timelapse import caption, compose, read_frames, write_timelapse
 
 av = pytest.importorskip("av")
 
@@ -87,8 +89,38 @@ def test_another_ending_is_refused(run, tmp_path):
 
 
 def test_a_folder_that_is_missing_is_told_and_nothing_is_left(run, tmp_path):
-    with pytest.raises(TimelapseError, match="cannot be"):
-        write_timelapse(run, tmp_path / "absent" / "growth.gif")
+    for path in (tmp_path / "absent" / "growth.mp4", tmp_path / "absent" / "growth.gif"):
+        with pytest.raises(TimelapseError, match=r"name a new file in a folder that exists"):
+            write_timelapse(run, path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_film_too_short_for_all_frames_leaves_some_out_but_never_the_last(run, tmp_path):
+    path = tmp_path / "growth.webp"
+    assert write_timelapse(run, path, seconds=0.05, width=256) == 3  # of 5, 20 ms each at least
+    schedule = Schedule(RunFolder(run).read_record().config.phases)
+    first, last = (
+        np.asarray(compose(frame, schedule, 256)).astype(int)
+        for frame in (read_frames(run)[0], read_frames(run)[-1])
+    )
+    with Image.open(path) as film:
+        film.seek(film.n_frames - 1)
+        shown = np.asarray(film.convert("RGB")).astype(int)
+    # WebP loses a little.
+    assert np.abs(shown - last).mean() < 0.2 * np.abs(shown - first).mean()
+
+
+def test_without_the_package_av_an_mp4_says_how_to_get_it(run, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "av", None)
+    with pytest.raises(TimelapseError, match=r"pip install 't2f\[evaluate\]', or write a .gif"):
+        write_timelapse(run, tmp_path / "growth.mp4")
+    assert write_timelapse(run, tmp_path / "growth.gif") == FRAMES
+
+
+def test_a_build_of_av_without_the_encoder_is_told(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(av, "codecs_available", {"mpeg4"})
+    with pytest.raises(TimelapseError, match=r"'av' has no libx264 to write an .mp4 with"):
+        write_timelapse(run, tmp_path / "growth.mp4")
     assert not list(tmp_path.iterdir())
 
 

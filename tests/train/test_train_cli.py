@@ -197,6 +197,14 @@ def test_sample_draws_grids_walks_and_sweeps(run, tmp_path):
             assert picture.format == "PNG"
 
 
+def test_a_walk_of_one_step_goes_nowhere_and_is_refused(tmp_path):
+    result = CliRunner().invoke(
+        main, ["sample", "run", "-o", str(tmp_path / "walk.png"), "--walk", "--count", "1"]
+    )
+    assert result.exit_code == 2
+    assert "--walk takes a --count of 2 or more" in result.output
+
+
 def test_a_face_of_sample_is_the_face_of_the_exported_bundle(run, tmp_path):
     text = "a face with red hair"
     bundle = str(tmp_path / "bundle")

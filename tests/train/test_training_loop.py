@@ -14,7 +14,7 @@ from tiny_training import SilentReporter, StopAfter, tiny_config, train_tiny_run
 from t2f_train import run_outputs, training_loop
 from t2f_train.checkpoint import OPTIMISERS, WEIGHTS, latest_checkpoint, save_checkpoint
 from t2f_train.config import config_from_dict
-from t2f_train.errors import DataError, DivergedError, RunError
+from t2f_train.errors import DataError, DeviceMemoryError, DivergedError, RunError
 from t2f_train.run_folder import RunFolder
 from t2f_train.run_outputs import RunningLosses
 from t2f_train.samples import SampleSheets
@@ -400,3 +400,30 @@ def test_the_run_folder_explains_itself(finished):
         "t2f export ",
     ):
         assert part in text
+
+
+def test_networks_that_do_not_fit_into_a_gpu_are_told(tmp_path, monkeypatch):
+    def outgrown(*arguments):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB ...")
+
+    monkeypatch.setattr(training_loop, "Networks", outgrown)
+    with pytest.raises(DeviceMemoryError, match=r"the networks alone do not fit into .* of cpu; "):
+        train_tiny_run(tmp_path)
+
+
+def test_a_gpu_that_is_too_small_is_told_with_the_phase(tmp_path, monkeypatch):
+    taken = []
+
+    def outgrown(*arguments):
+        taken.append(1)
+        if len(taken) > 5:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB ...")
+        return train_step(*arguments)
+
+    monkeypatch.setattr(training_loop, "train_step", outgrown)
+    with pytest.raises(
+        DeviceMemoryError,
+        match=r"stopped after 20 images: out of GPU memory at 8x8 pixels with 4 images a step on "
+        r"each device; the last checkpoint is .*step-00000004; .*lower batch_size in phase 2 and",
+    ):
+        train_tiny_run(tmp_path)
