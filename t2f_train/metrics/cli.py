@@ -2,8 +2,12 @@
 
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from t2f_train.metrics.picture_measures import Measure
 
 _SECONDS_BETWEEN_LINES = 15.0
 
@@ -36,6 +40,19 @@ _SECONDS_BETWEEN_LINES = 15.0
     default=None,
     help="TorchScript weights of Inception, to measure FID and KID too.",
 )
+@click.option(
+    "--beside",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="Pictures of another program, to put its numbers beside the run's.",
+)
+@click.option(
+    "--ask",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="Only write to FILE what another program is to draw for --beside.",
+    metavar="FILE",
+)
 @click.option("--quick", is_flag=True, help="A rough look in a quarter of the time.")
 @click.option("--device", default="cpu", show_default=True, help="A device of torch: cpu, cuda …")
 def evaluate(
@@ -45,6 +62,8 @@ def evaluate(
     faces: int | None,
     seed: int,
     inception: Path | None,
+    beside: Path | None,
+    ask: Path | None,
     quick: bool,
     device: str,
 ) -> None:
@@ -54,21 +73,29 @@ def evaluate(
     descriptions, which takes minutes; they are kept in the cache ($T2F_CACHE, or t2f in the user's
     cache folder).
 
-    Example: t2f evaluate runs/first -o report
-    """
+    \b
+    Examples:
+      t2f evaluate runs/first -o report
+      t2f evaluate runs/first --ask asked.json
+      t2f evaluate runs/first --beside pictures.npz -o report
+    """  # noqa: D301 (click's mark is the backspace)
+    import msgspec
+
+    from t2f_train.atomic_files import write_atomically
     from t2f_train.data.pyramid import default_cache
     from t2f_train.devices import open_device
     from t2f_train.metrics.evaluation import (
         FACES,
         QUICK_FACES,
         EvaluationSettings,
+        asked_pictures,
         evaluate_run,
     )
-    from t2f_train.metrics.measure_names import name_of
     from t2f_train.metrics.report import NUMBERS, PAGE, check_report_folder, write_report
 
     folder = out or run / "evaluation"
-    check_report_folder(folder)
+    if ask is None:
+        check_report_folder(folder)
     settings = EvaluationSettings(
         faces=faces or (QUICK_FACES if quick else FACES),
         seed=seed,
@@ -76,19 +103,35 @@ def evaluate(
         inception=inception,
         cache=default_cache(),
         device=open_device(device),
+        beside=beside,
     )
+    if ask is not None:
+        asked = asked_pictures(run, data, settings, _Teller())
+        write_atomically(ask, msgspec.json.format(msgspec.json.encode(asked), indent=1) + b"\n")
+        click.echo(f"{ask}: {len(asked):,} pictures to draw")
+        return
     evaluation, pictures = evaluate_run(run, data, settings, _Teller())
     write_report(folder, evaluation, pictures)
-    for measure in evaluation.measures:
+    _tell(evaluation.measures)
+    if evaluation.beside is not None:
+        click.echo(f"\n{evaluation.beside.name}:")
+        _tell(evaluation.beside.measures)
+        click.echo()
+    click.echo(f"numbers  {folder / NUMBERS}")
+    click.echo(f"page     {folder / PAGE}")
+
+
+def _tell(measures: "list[Measure]") -> None:
+    from t2f_train.metrics.measure_names import name_of
+
+    for measure in measures:
         name = name_of(measure.key)
-        beside = "".join(
+        compared = "".join(
             f"  {word} {name.written(value)}"
             for word, value in (("photographs", measure.real), ("chance", measure.chance))
             if value is not None
         )
-        click.echo(f"{name.title}: {name.written(measure.drawn)}{beside}")
-    click.echo(f"numbers  {folder / NUMBERS}")
-    click.echo(f"page     {folder / PAGE}")
+        click.echo(f"{name.title}: {name.written(measure.drawn)}{compared}")
 
 
 class _Teller:

@@ -3,24 +3,26 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import msgspec
-import numpy as np
 import torch
 
-from t2f_train.errors import ConfigError, DataError, RunError
+from t2f_train.config import Config
+from t2f_train.errors import ConfigError, RunError
 from t2f_train.metrics.attributes import StatementAccuracy
+from t2f_train.metrics.drawings import FACES_A_ROW, draw, references
 from t2f_train.metrics.evaluation_data import EvaluationData, open_evaluation_data
 from t2f_train.metrics.image_network import Progress
 from t2f_train.metrics.picture_measures import ClosestPairs, Measure, measure_pictures
 from t2f_train.metrics.pictures import Pictures
+from t2f_train.metrics.ready_pictures import AskedPicture, ReadyPictures, Recorder
 from t2f_train.metrics.run_artist import Artist, TrainedRun, open_run
 from t2f_train.metrics.text_measures import (
     AskedFaces,
     LearnedSettings,
-    choose_descriptions,
+    draw_statements,
     measure_attributes,
     measure_matching,
     why_not_matched,
@@ -32,21 +34,6 @@ QUICK_FACES = 100
 ASKED_EACH = 40
 """Descriptions that are drawn for each thing that descriptions say."""
 QUICK_ASKED_EACH = 15
-FACES_A_ROW = 8
-_ROWS = 8
-
-PROBES = (
-    "A young woman with blond hair, smiling.",
-    "A young woman with black hair.",
-    "A young man with black hair, smiling.",
-    "A young man with blond hair.",
-    "An older man with grey hair.",
-    "A bald man with a beard.",
-    "A man wearing glasses.",
-    "A woman wearing a hat.",
-)
-"""Descriptions of the report's rows where the data has CelebA's attributes: in the words of its
-grammar, and of what descriptions ought to steer first."""
 
 
 class DataSummary(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,6 +51,17 @@ class DataSummary(msgspec.Struct, frozen=True, kw_only=True):
     """Images that they have not seen."""
     is_unseen: bool
     """Whether the generator has not seen the held-out images either."""
+
+
+class Beside(msgspec.Struct, frozen=True, kw_only=True):
+    """What was measured of another program's pictures, drawn from the same descriptions."""
+
+    name: str
+    """Of whoever drew them."""
+    sha256: str
+    """SHA-256 of the file that they came in."""
+    measures: list[Measure]
+    statements: list[StatementAccuracy]
 
 
 class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,6 +97,8 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
     commit: str | None
     """Commit of T2F's own source, where it runs from a checkout."""
     versions: dict[str, str]
+    beside: Beside | None = None
+    """The same of another program."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +112,8 @@ class ReportPictures:
     rows: list[tuple[str, Pictures]]
     """Descriptions, each with pictures from the same latents; one blank row without text."""
     closest: ClosestPairs
+    beside: tuple[Pictures, list[Pictures]] | None = None
+    """Of another program, as `drawn` and `rows`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +126,13 @@ class EvaluationSettings:
     inception: Path | None
     cache: Path
     device: torch.device
+    beside: Path | None = None
+    """Pictures of another program, to be measured too; see `ReadyPictures.open`."""
+
+    @property
+    def asked_each(self) -> int:
+        """Descriptions that are drawn for each thing that descriptions say, at most."""
+        return QUICK_ASKED_EACH if self.is_quick else ASKED_EACH
 
 
 @dataclass(slots=True)
@@ -165,31 +174,102 @@ def evaluate_run(
 
     Raises:
         RunError: If the run is missing, damaged, or its data is not where it was.
-        DataError: If the data cannot be read or is not the run's.
+        DataError: If the data cannot be read or is not the run's, or the pictures beside it are
+            not all that are asked for.
         ConfigError: If the run draws too small pictures as yet.
     """
     watch = _Stopwatch()
     run = open_run(run_folder, settings.device)
     _check_side(run)
     with watch.timed("data"):
-        opened = open_evaluation_data(
-            run.record.config,
-            _data_folder(run, data),
-            side=run.side,
-            cache=settings.cache,
-            fingerprint=run.record.data_fingerprint,
-            progress=progress,
-        )
+        opened = _open_data(run, data, settings, progress)
+    ready = None
+    if settings.beside is not None:
+        ready = ReadyPictures.open(settings.beside, side=run.side)
+        ready.check(_asked(run, opened, settings))
+    own = _measure(run.artist, run, opened, settings, watch, progress)
+    beside = None
+    if ready is not None:
+        with watch.timed("beside"):
+            beside = _measure(ready, run, opened, settings, _Stopwatch(), progress)
+    evaluation = _evaluation(run_folder, run, opened, settings, own.findings, watch.seconds)
+    shown = FACES_A_ROW * 4
+    pictures = ReportPictures(
+        drawn=own.asked.pictures[:shown],
+        real=opened.held_out.pictures[own.asked.owners[:shown]],
+        rows=own.rows,
+        closest=own.closest,
+    )
+    if ready is None or beside is None:
+        return evaluation, pictures
+    numbers = Beside(
+        name=ready.name,
+        sha256=ready.sha256,
+        measures=beside.findings.measures,
+        statements=beside.findings.statements,
+    )
+    others = (beside.asked.pictures[:shown], [row for _, row in beside.rows])
+    return (
+        msgspec.structs.replace(evaluation, beside=numbers),
+        replace(pictures, beside=others),
+    )
+
+
+def asked_pictures(
+    run_folder: Path, data: Path | None, settings: EvaluationSettings, progress: Progress
+) -> list[AskedPicture]:
+    """Everything that the evaluation of a run has drawn, for another program to draw too.
+
+    Arguments and errors as for `evaluate_run`.
+    """
+    run = open_run(run_folder, settings.device)
+    return _asked(run, _open_data(run, data, settings, progress), settings)
+
+
+def _asked(
+    run: TrainedRun, data: EvaluationData, settings: EvaluationSettings
+) -> list[AskedPicture]:
+    recorder = Recorder()
+
+    def ignore(_task: str, _done: int, _total: int) -> None:
+        pass
+
     is_conditional = run.record.config.is_conditional
+    draw(recorder, data, settings.faces, settings.seed, ignore, is_conditional=is_conditional)
+    if is_conditional and data.held_out.attributes is not None:
+        draw_statements(recorder, data.held_out, settings.asked_each, settings.seed)
+    return recorder.asked
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Measured:
+    """All that was found about one artist."""
+
+    findings: _Findings
+    asked: AskedFaces
+    rows: list[tuple[str, Pictures]]
+    closest: ClosestPairs
+
+
+def _measure(
+    artist: Artist,
+    run: TrainedRun,
+    data: EvaluationData,
+    settings: EvaluationSettings,
+    watch: _Stopwatch,
+    progress: Progress,
+) -> _Measured:
     with watch.timed("drawing"):
-        asked = _draw(run.artist, opened, settings, progress, is_conditional=is_conditional)
-        rows = _rows(run.artist, asked, opened, settings.seed, is_conditional=is_conditional)
+        is_conditional = run.record.config.is_conditional
+        asked, rows = draw(
+            artist, data, settings.faces, settings.seed, progress, is_conditional=is_conditional
+        )
     findings = _Findings()
     with watch.timed("pictures"):
         findings.measures, closest = measure_pictures(
             asked.pictures,
-            _references(opened, asked, len(asked.pictures)),
-            opened,
+            references(data, asked),
+            data,
             seed=settings.seed,
             inception=settings.inception,
             device=settings.device,
@@ -197,16 +277,21 @@ def evaluate_run(
         )
     if settings.inception is None:
         findings.absent["fid, kid"] = "they need the weights of Inception: --inception FILE"
-    _measure_text(run, asked, opened, settings, findings, watch, progress)
-    evaluation = _evaluation(run_folder, run, opened, settings, findings, watch.seconds)
-    shown = FACES_A_ROW * 4
-    pictures = ReportPictures(
-        drawn=asked.pictures[:shown],
-        real=opened.held_out.pictures[asked.owners[:shown]],
-        rows=rows,
-        closest=closest,
+    _measure_text(artist, run.record.config, asked, data, settings, findings, watch, progress)
+    return _Measured(findings=findings, asked=asked, rows=rows, closest=closest)
+
+
+def _open_data(
+    run: TrainedRun, data: Path | None, settings: EvaluationSettings, progress: Progress
+) -> EvaluationData:
+    return open_evaluation_data(
+        run.record.config,
+        _data_folder(run, data),
+        side=run.side,
+        cache=settings.cache,
+        fingerprint=run.record.data_fingerprint,
+        progress=progress,
     )
-    return evaluation, pictures
 
 
 def _check_side(run: TrainedRun) -> None:
@@ -228,55 +313,9 @@ def _data_folder(run: TrainedRun, data: Path | None) -> Path:
     return folder
 
 
-def _draw(
-    artist: Artist,
-    data: EvaluationData,
-    settings: EvaluationSettings,
-    progress: Progress,
-    *,
-    is_conditional: bool,
-) -> AskedFaces:
-    """Draws faces of held-out descriptions, or as many from noise alone."""
-    held_out = data.held_out
-    if is_conditional and not len(held_out.captioned()):
-        raise DataError(
-            "no held-out image has a description to draw from; raise data.held_out or write "
-            "descriptions"
-        )
-    if is_conditional:
-        chosen = choose_descriptions(held_out, settings.faces, settings.seed)
-    else:
-        order = np.random.default_rng(settings.seed).permutation(len(held_out.faces))
-        chosen = [(int(order[n % len(order)]), "") for n in range(settings.faces)]
-    texts = [text for _, text in chosen]
-    progress("drawing faces", 0, len(texts))
-    pictures = artist.draw(texts, seed=settings.seed, indices=range(len(texts)))
-    progress("drawing faces", len(texts), len(texts))
-    return AskedFaces(
-        descriptions=texts, owners=np.array([face for face, _ in chosen]), pictures=pictures
-    )
-
-
-def _rows(
-    artist: Artist, asked: AskedFaces, data: EvaluationData, seed: int, *, is_conditional: bool
-) -> list[tuple[str, Pictures]]:
-    """Rows of pictures from the same latents, a description each."""
-    indices = list(range(FACES_A_ROW))
-    if not is_conditional:
-        return []
-    has_attributes = data.held_out.attributes is not None
-    texts = PROBES if has_attributes else list(dict.fromkeys(asked.descriptions))[:_ROWS]
-    return [(text, artist.draw([text] * FACES_A_ROW, seed=seed, indices=indices)) for text in texts]
-
-
-def _references(data: EvaluationData, asked: AskedFaces, count: int) -> Pictures:
-    """Held-out photographs to compare with: those of the descriptions first, each once."""
-    order = dict.fromkeys([*asked.owners.tolist(), *range(len(data.held_out.faces))])
-    return data.held_out.pictures[list(order)[:count]]
-
-
 def _measure_text(
-    run: TrainedRun,
+    artist: Artist,
+    config: Config,
     asked: AskedFaces,
     data: EvaluationData,
     settings: EvaluationSettings,
@@ -285,7 +324,7 @@ def _measure_text(
     progress: Progress,
 ) -> None:
     """Adds what asks whether pictures show what their descriptions say."""
-    if not run.record.config.is_conditional:
+    if not config.is_conditional:
         reason = "the model draws without descriptions"
         findings.absent |= {"attribute accuracy": reason, "r-precision": reason}
         return
@@ -294,19 +333,17 @@ def _measure_text(
         cache=settings.cache,
         device=settings.device,
         is_quick=settings.is_quick,
-        asked_each=QUICK_ASKED_EACH if settings.is_quick else ASKED_EACH,
+        asked_each=settings.asked_each,
     )
     rows = (data.training.attributes, data.held_out.attributes)
     if rows[0] is None or rows[1] is None:
-        reader = run.record.config.data.reader
+        reader = config.data.reader
         findings.absent["attribute accuracy"] = (
             f"data read by '{reader}' has no attributes of CelebA to teach a classifier"
         )
     else:
         with watch.timed("attributes"):
-            found = measure_attributes(
-                asked, run.artist, data, (rows[0], rows[1]), learned, progress
-            )
+            found = measure_attributes(asked, artist, data, (rows[0], rows[1]), learned, progress)
         findings.measures += found[0]
         findings.statements, findings.classifier = found[1], found[2]
     reason_not = why_not_matched(data)

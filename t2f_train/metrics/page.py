@@ -1,13 +1,13 @@
 """The page of an evaluation: one HTML file without scripts, for people who do not know metrics."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from html import escape
 
 import numpy as np
 from numpy.typing import NDArray
 
 from t2f_train.metrics.attributes import RELIABLE, StatementAccuracy
-from t2f_train.metrics.evaluation import Evaluation
+from t2f_train.metrics.evaluation import Beside, Evaluation
 from t2f_train.metrics.measure_names import MeasureName, name_of
 from t2f_train.metrics.picture_measures import Measure
 
@@ -31,6 +31,7 @@ img { display: block; max-width: 100%; height: auto; }
 .rows { display: grid; gap: .6rem 1.25rem; grid-template-columns: 14rem minmax(0, 34rem);
   align-items: center; }
 .rows p { margin: 0; }
+.rows img + img { margin-top: .25rem; }
 .scroll { overflow-x: auto; border: 1px solid var(--line); border-radius: .6rem;
   background: var(--card); }
 table { width: 100%; border-collapse: collapse; font-size: .95rem; }
@@ -68,10 +69,10 @@ def write_page(evaluation: Evaluation, rows: Sequence[str], distances: NDArray[n
         f"<h1>{escape(title)}</h1>",
         _summary(evaluation),
         *_notes(evaluation),
-        _first_look(is_text=bool(rows)),
-        _rows(rows) if rows else "",
-        _numbers(evaluation.measures),
-        _statements(evaluation.statements) if evaluation.statements else "",
+        _first_look(evaluation.beside, is_text=bool(rows)),
+        _rows(rows, evaluation.beside) if rows else "",
+        _numbers(evaluation.measures, evaluation.beside),
+        _statements(evaluation.statements, evaluation.beside) if evaluation.statements else "",
         _nearest(distances),
         _making(evaluation),
     ]
@@ -113,16 +114,17 @@ def _notes(evaluation: Evaluation) -> Iterable[str]:
         )
 
 
-def _first_look(*, is_text: bool) -> str:
+def _first_look(beside: Beside | None, *, is_text: bool) -> str:
     told = (
         "Each drawn face has the description of the photograph at the same place; the "
         "photograph itself was not shown."
         if is_text
         else "Faces as the model draws them, and photographs as they come."
     )
+    other = "" if beside is None else _figure("beside.png", beside.name)
     return (
         f'<h2>At a glance</h2>\n<p>{told}</p>\n<div class="pair">'
-        f"{_figure('drawn.png', 'Drawn')}{_figure('photographs.png', 'Photographs')}</div>"
+        f"{_figure('drawn.png', 'Drawn')}{other}{_figure('photographs.png', 'Photographs')}</div>"
     )
 
 
@@ -133,45 +135,78 @@ def _figure(name: str, caption: str) -> str:
     )
 
 
-def _rows(rows: Sequence[str]) -> str:
+def _rows(rows: Sequence[str], beside: Beside | None) -> str:
+    names = ["row"] if beside is None else ["row", "beside-row"]
     lines = "".join(
-        f'<p>{escape(text)}</p><img src="row-{number}.png" alt="Faces drawn from: {escape(text)}">'
+        f"<p>{escape(text)}</p><div>{_row_pictures(names, number, text)}</div>"
         for number, text in enumerate(rows, start=1)
     )
+    other = "" if beside is None else f" The lower row of each pair is of {escape(beside.name)}."
     return (
         "<h2>What descriptions change</h2>\n<p>A column has the same noise in every row: only "
-        f'the description differs.</p>\n<div class="rows">{lines}</div>'
+        f'the description differs.{other}</p>\n<div class="rows">{lines}</div>'
     )
 
 
-def _numbers(measures: Sequence[Measure]) -> str:
+def _row_pictures(names: Sequence[str], number: int, text: str) -> str:
+    return "".join(
+        f'<img src="{name}-{number}.png" alt="Faces drawn from: {escape(text)}">' for name in names
+    )
+
+
+def _numbers(measures: Sequence[Measure], beside: Beside | None) -> str:
     levels = [measure for measure in measures if measure.key.startswith("swd_")]
     # A single level is the average.
     shown = [m for m in measures if m not in levels or len(levels) > 1]
-    lines = "".join(_number(measure, name_of(measure.key)) for measure in shown)
+    others = {} if beside is None else {measure.key: measure for measure in beside.measures}
+    lines = "".join(
+        _number(measure, name_of(measure.key), [others.get(measure.key)] if beside else [])
+        for measure in shown
+    )
     return (
         "<h2>Numbers</h2>\n<p>A number of a drawn face means little alone. Beside each stands "
         "the same number for real photographs, the best that can be expected, and what chance "
         'would give.</p>\n<div class="scroll"><table><thead><tr><th>Measure</th>'
-        '<th class="number">Drawn</th><th class="number">Photographs</th>'
+        f'<th class="number">Drawn</th>{_column(beside)}<th class="number">Photographs</th>'
         '<th class="number">Chance</th></tr></thead>'
         f"<tbody>{lines}</tbody></table></div>"
     )
 
 
-def _number(measure: Measure, name: MeasureName) -> str:
-    cells = "".join(
-        f'<td class="number">{"" if value is None else name.written(value)}</td>'
-        for value in (measure.drawn, measure.real, measure.chance)
-    )
+def _column(beside: Beside | None) -> str:
+    return "" if beside is None else f'<th class="number">{escape(beside.name)}</th>'
+
+
+def _number(measure: Measure, name: MeasureName, others: Sequence[Measure | None]) -> str:
+    def written(value: float | None) -> str:
+        return "" if value is None else name.written(value)
+
+    cells = [written(measure.drawn)]
+    cells += ["" if m is None else _other(m, measure.chance, written) for m in others]
+    cells += [written(measure.real), written(measure.chance)]
+    columns = "".join(f'<td class="number">{cell}</td>' for cell in cells)
     return (
         f"<tr><td>{escape(name.title)}<small>{escape(name.explanation)} Measured on "
-        f"{measure.count:,}.</small></td>{cells}</tr>"
+        f"{measure.count:,}.</small></td>{columns}</tr>"
     )
 
 
-def _statements(results: Sequence[StatementAccuracy]) -> str:
-    lines = "".join(_statement(result) for result in results)
+def _other(
+    found: Measure | StatementAccuracy,
+    chance: float | None,
+    written: Callable[[float | None], str],
+) -> str:
+    """Another program's number; below it, what chance gives with its pictures if that differs."""
+    below = "" if found.chance == chance else f"<small>chance {written(found.chance)}</small>"
+    return f"{written(found.drawn)}{below}"
+
+
+def _statements(results: Sequence[StatementAccuracy], beside: Beside | None) -> str:
+    others = {(r.attribute, r.asked): r for r in beside.statements} if beside else {}
+    lines = "".join(
+        _statement(result, [others[result.attribute, result.asked]] if beside else [])
+        for result in results
+    )
     return (
         "<h2>What was asked, what is seen</h2>\n<p>Of pictures whose descriptions say something, "
         "the share in which a classifier sees it. The bar is for drawn faces; the line is what "
@@ -179,17 +214,22 @@ def _statements(results: Sequence[StatementAccuracy]) -> str:
         "of any description. A bar at the dots means that the words change nothing. Rows are "
         f"faint where the classifier itself is unsure of photographs (below {RELIABLE:.0%} "
         'balanced accuracy).</p>\n<div class="scroll"><table><thead><tr><th>Asked for</th>'
-        '<th></th><th class="number">Drawn</th><th class="number">Photographs</th>'
+        f'<th></th><th class="number">Drawn</th>{_column(beside)}'
+        '<th class="number">Photographs</th>'
         '<th class="number">Chance</th><th class="number">Pictures</th>'
         '<th class="number">Classifier</th></tr></thead>'
         f"<tbody>{lines}</tbody></table></div>"
     )
 
 
-def _statement(result: StatementAccuracy) -> str:
+def _statement(result: StatementAccuracy, others: Sequence[StatementAccuracy]) -> str:
+    def written(share: float | None) -> str:
+        return "" if share is None else f"{share:.0%}"
+
     words = result.attribute.replace("_", " ").lower().replace("5 o clock", "five o'clock")
-    shares = (result.drawn, result.real, result.chance)
-    numbers = "".join(f'<td class="number">{share:.0%}</td>' for share in shares)
+    cells = [written(result.drawn), *(_other(r, result.chance, written) for r in others)]
+    cells += [written(result.real), written(result.chance)]
+    numbers = "".join(f'<td class="number">{cell}</td>' for cell in cells)
     bar = (
         f'<div class="bar"><i style="width:{result.drawn:.1%}"></i>'
         f'<b style="left:{result.real:.1%}"></b>'
@@ -223,6 +263,8 @@ def _making(evaluation: Evaluation) -> str:
         "commit": evaluation.commit or "unknown",
         "versions": ", ".join(f"{name} {v}" for name, v in evaluation.versions.items()),
     }
+    if evaluation.beside is not None:
+        facts["beside"] = f"{evaluation.beside.name}, SHA-256 {evaluation.beside.sha256}"
     absent = {f"no {name}": reason for name, reason in evaluation.absent.items()}
     lines = "".join(
         f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>"

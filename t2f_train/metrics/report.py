@@ -12,7 +12,8 @@ from PIL import Image
 from t2f_runtime.sheet import enlarge
 from t2f_train.atomic_files import new_folder
 from t2f_train.errors import RunError
-from t2f_train.metrics.evaluation import FACES_A_ROW, Evaluation, ReportPictures
+from t2f_train.metrics.drawings import FACES_A_ROW
+from t2f_train.metrics.evaluation import Evaluation, ReportPictures
 from t2f_train.metrics.page import write_page
 from t2f_train.metrics.pictures import Pictures
 
@@ -80,6 +81,11 @@ def _pictures(pictures: ReportPictures) -> dict[str, bytes]:
     }
     for number, (_, row) in enumerate(pictures.rows, start=1):
         grids[f"row-{number}.png"] = (row, FACES_A_ROW)
+    if pictures.beside is not None:
+        drawn, rows = pictures.beside
+        grids["beside.png"] = (drawn, FACES_A_ROW)
+        for number, row in enumerate(rows, start=1):
+            grids[f"beside-row-{number}.png"] = (row, FACES_A_ROW)
     return {name: _png(grid(faces, columns)) for name, (faces, columns) in grids.items()}
 
 

@@ -109,10 +109,8 @@ def measure_attributes(
     )
     seen_real = classifier.sees(data.held_out.pictures)
     accuracy = balanced_accuracy(seen_real, rows[1])
-    chosen = _asking(data.held_out, settings.asked_each, settings.seed)
-    texts = [text for _, text, _ in chosen]
     progress("drawing what descriptions ask for", 0, 1)
-    pictures = artist.draw(texts, seed=settings.seed + 1, indices=range(len(texts)))
+    chosen, pictures = draw_statements(artist, data.held_out, settings.asked_each, settings.seed)
     progress("drawing what descriptions ask for", 1, 1)
     pairs = AskedPictures(
         stated=[said for _, _, said in chosen],
@@ -126,6 +124,20 @@ def measure_attributes(
         if np.isfinite(value)
     }
     return _averages(results), results, by_name
+
+
+def draw_statements(
+    artist: Artist, held_out: Photographs, each: int, seed: int
+) -> tuple[list[tuple[int, str, dict[str, bool]]], Pictures]:
+    """Draws descriptions that say each statement up to `each` times, where so many do.
+
+    Returns:
+        Number of the held-out face, description, and what it states; and the pictures of them.
+    """
+    chosen = _asking(held_out, each, seed)
+    texts = [text for _, text, _ in chosen]
+    # Not the noise of the faces that tell what chance gives.
+    return chosen, artist.draw(texts, seed=seed + 1, indices=range(len(texts)))
 
 
 def _asking(held_out: Photographs, each: int, seed: int) -> list[tuple[int, str, dict[str, bool]]]:

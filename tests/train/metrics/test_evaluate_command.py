@@ -203,3 +203,53 @@ def test_a_model_without_text_gets_the_picture_measures_alone(tmp_path):
     found = numbers(tmp_path / "run" / "evaluation")
     assert found["absent"]["r-precision"] == "the model draws without descriptions"
     assert not (tmp_path / "run" / "evaluation" / "row-1.png").exists()
+
+
+def drawn_elsewhere(asked_file, path, name="<b>the other</b>"):
+    """Another program, which draws plain pictures of what it is asked for."""
+    asked = json.loads(asked_file.read_text("utf-8"))
+    random = np.random.default_rng(0)
+    np.savez(
+        path,
+        name=np.array(name),
+        pictures=random.integers(0, 256, (len(asked), 8, 8, 3), dtype=np.uint8),
+        descriptions=np.array([one["description"] for one in asked]),
+        seeds=np.array([one["seed"] for one in asked]),
+        indices=np.array([one["index"] for one in asked]),
+    )
+    return path
+
+
+def test_the_numbers_of_another_program_stand_beside_the_runs(evaluated, run, tmp_path):
+    result = run_command(run, "--faces", "20", "--ask", tmp_path / "asked.json")
+    assert result.output.endswith("pictures to draw\n")
+    others = drawn_elsewhere(tmp_path / "asked.json", tmp_path / "pictures.npz")
+    result = run_command(run, "--faces", "20", "--beside", others, "-o", tmp_path / "report")
+    assert result.exit_code == 0, result.output
+    found = numbers(tmp_path / "report")
+    folder, _ = evaluated
+    alone = numbers(folder)
+    assert found["measures"] == alone["measures"]
+    assert alone["beside"] is None
+    assert found["beside"]["name"] == "<b>the other</b>"
+    beside = {measure["key"]: measure for measure in found["beside"]["measures"]}
+    for measure in found["measures"]:
+        other = beside[measure["key"]]
+        assert (other["real"], other["count"]) == (measure["real"], measure["count"])
+        assert measure["key"] == "faces" or other["drawn"] != measure["drawn"]
+    page = Page((tmp_path / "report" / "index.html").read_text("utf-8"))
+    assert {"beside.png", "beside-row-1.png"} <= set(page.sources)
+    assert page.text.count("<b>the other</b>") == 4
+    own, _, others = result.output.partition("<b>the other</b>:\n")
+    for half in (own, others):
+        assert re.search(r"MS-SSIM\): [\d.]+  photographs [\d.]+\n", half)
+
+
+def test_pictures_for_another_evaluation_are_refused_before_anything_is_measured(run, tmp_path):
+    assert run_command(run, "--faces", "20", "--ask", tmp_path / "asked.json").exit_code == 0
+    others = drawn_elsewhere(tmp_path / "asked.json", tmp_path / "pictures.npz", "the other")
+    result = run_command(run, "--faces", "21", "--beside", others, "-o", tmp_path / "report")
+    assert result.exit_code == 1
+    assert "the other has no picture of 1 of " in result.output
+    assert "measuring" not in result.output
+    assert not (tmp_path / "report").exists()
