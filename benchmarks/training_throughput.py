@@ -9,8 +9,9 @@ every eighth (always whole cycles of eight), and again.
 
 A step is all that a side does with one batch: the discriminator's loss with the mismatched pair,
 drift and WGAN-GP's penalty, the generator's loss, both optimisers and the averaged weights, while
-the newest layers fade in. The peer gets ready embeddings of the descriptions; T2F's step also holds
-its text encoder, forwards, backwards and in Adam, and its conditioning augmentation.
+the newest layers fade in. Both get ready embeddings of the descriptions, as from a frozen encoder;
+T2F's step also holds its conditioning augmentation, which the peer has not. With --text-encoder it
+reads tokens with its own encoder and trains that too, which the peer cannot.
 
 Memory is the most that a side's process ever held (ru_maxrss) less what it held when its code was
 loaded and nothing built yet: weights, averaged weights, Adam's moments and the step's peak.
@@ -77,7 +78,9 @@ def peer_step(resolution: int, fade: float) -> Callable[[], object]:
     return step
 
 
-def our_step(resolution: int, fade: float, interval: int) -> Callable[[], object]:
+def our_step(
+    resolution: int, fade: float, interval: int, *, is_reading: bool
+) -> Callable[[], object]:
     """The whole step of T2F, with its penalty at every `interval`-th step from the first on."""
     import torch  # noqa: PLC0415
 
@@ -103,7 +106,7 @@ def our_step(resolution: int, fade: float, interval: int) -> Callable[[], object
     networks.start_phase(index)
     pixels = torch.randint(0, 256, (BATCH, resolution, resolution, 3), dtype=torch.uint8)
     tokens = torch.randint(2, config.text.vocabulary_size, (BATCH, TOKENS))
-    batch = Batch(pixels, tokens)
+    batch = Batch(pixels, tokens, sentence=None if is_reading else torch.randn(BATCH, 256))
     count = 0
 
     def step() -> None:
@@ -122,24 +125,25 @@ def resident_mib() -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
-def work(side: str, resolution: int, fade: float, threads: int) -> None:
+def work(side: str, resolution: int, options: argparse.Namespace) -> None:
     """One side in its process: answers each number of steps on stdin with a line of JSON."""
     import torch  # noqa: PLC0415
 
     # Of the peer's calls, which today's torch deprecates.
     warnings.filterwarnings("ignore", message=".*upsample.* is deprecated")
     importlib.import_module("pro_gan_pytorch" if side == "peer" else "t2f_train.training_step")
-    torch.set_num_threads(threads)
+    torch.set_num_threads(options.threads)
     torch.manual_seed(0)
     before = resident_mib()
-    fade = fade if resolution > RESOLUTIONS[0] else 1.0
+    fade = options.fade if resolution > RESOLUTIONS[0] else 1.0
+    is_reading = options.text_encoder
     match side:
         case "peer":
             step = peer_step(resolution, fade)
         case "every step":
-            step = our_step(resolution, fade, 1)
+            step = our_step(resolution, fade, 1, is_reading=is_reading)
         case _:
-            step = our_step(resolution, fade, CYCLE)
+            step = our_step(resolution, fade, CYCLE, is_reading=is_reading)
     for line in sys.stdin:
         wall, processor = time.perf_counter(), time.process_time()
         for _ in range(int(line)):
@@ -148,7 +152,6 @@ def work(side: str, resolution: int, fade: float, threads: int) -> None:
             "wall": time.perf_counter() - wall,
             "processor": time.process_time() - processor,
             "mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 - before,
-            "torch": torch.__version__,
         }
         print(json.dumps(answer), flush=True)
 
@@ -161,6 +164,7 @@ class Worker:
     ) -> None:
         command = [python, __file__, "--side", side, "--resolutions", str(resolution)]
         command += ["--threads", str(options.threads), "--fade", str(options.fade)]
+        command += ["--text-encoder"] * options.text_encoder
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
         )
@@ -230,10 +234,13 @@ def main() -> None:
     parser.add_argument(
         "--processor", action="store_true", help="count processor time, for a machine in use"
     )
+    parser.add_argument(
+        "--text-encoder", action="store_true", help="train T2F's text encoder in its steps"
+    )
     parser.add_argument("--side", choices=SIDES, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.side:
-        work(options.side, options.resolutions[0], options.fade, options.threads)
+        work(options.side, options.resolutions[0], options)
         return
     if options.peer_venv is None:
         parser.error("give a folder for the peer's environment")
@@ -242,6 +249,7 @@ def main() -> None:
         f"{platform.machine()}, {options.threads} threads, Python {platform.python_version()}, "
         f"torch {version('torch')}, batch {BATCH}, fade {options.fade}, {options.rounds} rounds, "
         f"{'processor' if options.processor else 'wall'} time"
+        f"{', T2F with its text encoder' if options.text_encoder else ''}"
     )
     print("side penalty     images/s  slowest to fastest   ratio  peak MiB")
     for resolution in options.resolutions:
