@@ -56,8 +56,9 @@ $(DEMO)/faces.png: $(DEMO)/bundle/manifest.json docs/demo_descriptions.txt
 	$(T2F) verify $(<D)
 	$(T2F) generate $(<D) --from docs/demo_descriptions.txt --count 8 --scale 2 -o $@
 
+# One thread: small networks gain nothing from more, and the tests' processes would fight for cores.
 test: $(INSTALLED)
-	$(VENV)/bin/python -m pytest --cov
+	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest --cov
 
 lint: $(INSTALLED)
 	$(VENV)/bin/ruff check .
