@@ -7,8 +7,9 @@ original, the text encoder is either a frozen pretrained one (its second configu
 pixels; MiniLM in the place of InferSent) or an LSTM, which gets the gradients of the generator's
 step alone, as the conditioning augmentation does.
 
-Of the glue, three things are T2F's, all of them in the peer's favour:
+Of the glue, four things are T2F's, all of them in the peer's favour:
 - the LSTM's sentence is its state after the last word, not after the padding behind it;
+- MiniLM's sentences, of length 1, are scaled to unit mean square, which equalised layers expect;
 - the augmentation predicts a log-variance; the original's ReLU for a deviation stops learning
   where it is 0;
 - the condition's divergence weighs 0.02 as in T2F's runs, not 1: a sum over all dimensions that
@@ -38,6 +39,7 @@ from t2f_train.conditioning import (
 )
 from t2f_train.config import TextSettings
 from t2f_train.data.batches import Batch
+from t2f_train.minilm import MiniLMEncoder
 from t2f_train.model import new_text_encoder, to_pixels, to_signed
 from t2f_train.text_encoder import TextEncoder
 from t2f_train.tokenizer import cut_tokens
@@ -113,7 +115,9 @@ class Peer:
             The losses by name.
         """
         images = to_signed(batch.pixels)
-        sentence = self.encoder(batch.tokens) if batch.sentence is None else batch.sentence
+        sentence = self._scaled(
+            self.encoder(batch.tokens) if batch.sentence is None else batch.sentence
+        )
         mean, log_variance = self.conditioning(sentence)
         condition = sample_condition(mean, log_variance, torch.randn_like(mean))
         latent = torch.cat([condition, self._noise(len(images))], dim=1)
@@ -131,6 +135,10 @@ class Peer:
             "generator_loss": generator_loss,
             "condition_divergence": divergence.item(),
         }
+
+    def _scaled(self, sentence: Tensor) -> Tensor:
+        is_ready = isinstance(self.encoder, MiniLMEncoder)
+        return sentence * self.encoder.sentence_size**0.5 if is_ready else sentence
 
     def _noise(self, count: int) -> Tensor:
         return torch.randn(count, self._settings.latent_size - self._settings.condition_size)
@@ -167,7 +175,8 @@ class Peer:
             tokens = pad([cut_tokens(self._tokenizer, text) for text in descriptions[some]])
             pairs = zip(seeds[some], indices[some], strict=True)
             drawn = torch.from_numpy(np.stack([draw_noise(s, i, size) for s, i in pairs]))
-            mean, log_variance = self.conditioning(self.encoder(torch.from_numpy(tokens)))
+            sentence = self._scaled(self.encoder(torch.from_numpy(tokens)))
+            mean, log_variance = self.conditioning(sentence)
             epsilon, noise = drawn.split([mean.shape[1], size - mean.shape[1]], dim=1)
             condition = sample_condition(mean, log_variance, epsilon)
             images = generator(torch.cat([condition, noise], dim=1), depth, fade)

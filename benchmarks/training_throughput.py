@@ -28,7 +28,6 @@ import statistics
 import subprocess
 import sys
 import time
-import venv
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -36,25 +35,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-PEER = "pro-gan-pth==1.3.3.3"
+from peer_environment import peer_python
+
 RESOLUTIONS = (4, 8, 16, 32, 64)
 BATCH = 16
 TOKENS = 24
 CYCLE = 8
 SIDES = ("peer", "every step", "every 8th")
-ROOT = Path(__file__).resolve().parents[1]
-
-
-def peer_python(folder: Path) -> Path:
-    """The interpreter of the peer's environment, which is made if it is missing."""
-    python = folder / "bin" / "python"
-    if not python.exists():
-        venv.create(folder, with_pip=True)
-    installed = subprocess.run([python, "-c", "import pro_gan_pytorch, torch"], check=False)
-    if installed.returncode:
-        pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        subprocess.run([*pip, "--constraint", ROOT / "constraints.txt", "torch", PEER], check=True)
-    return python
 
 
 def peer_step(resolution: int, fade: float) -> Callable[[], object]:
