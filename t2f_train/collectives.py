@@ -6,7 +6,7 @@ because every term of the losses is a mean over images:
 - each process takes the mean over its own rows, of which all have equally many, and gradients are
   averaged over processes after each backward pass (`average_gradients`);
 - the deviation over the minibatch is that of all rows (`batch_mean`), and gradients flow back
-  through its sums to every process: those of the penalty, which differentiates twice, too;
+  through its sums to every process;
 - a mean over the images that have a description is divided by the number of all of them
   (`process_mean`);
 - the first image of a process gets as somebody else's description the one before it in the whole
@@ -14,10 +14,10 @@ because every term of the losses is a mean over images:
 
 torch's `DistributedDataParallel` computes the same mean of gradients, but hangs it onto one
 `forward` of one module and, as its documentation says, does not work with `torch.autograd.grad`.
-One backward pass here goes through several calls of the discriminator's heads, a gradient of a
-gradient and the text encoder, and other layers take part in each phase. So gradients are averaged
-explicitly, in buckets. What that loses is the overlap of the exchange with the backward pass: at
-most the time that all gradients take to be sent once.
+One backward pass here goes through several calls of the discriminator's heads, a gradient that is
+written out, and the text encoder, and other layers take part in each phase. So gradients are
+averaged explicitly, in buckets. What that loses is the overlap of the exchange with the backward
+pass: at most the time that all gradients take to be sent once.
 """
 
 from collections.abc import Iterable, Iterator, Mapping

@@ -11,9 +11,8 @@ differ by orders of magnitude, and an overflow of one says nothing of the other.
 gradients overflow is skipped and lowers the scale.
 """
 
-from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +22,9 @@ from t2f_train.config import ComputeSettings
 from t2f_train.discriminator import Discriminator
 from t2f_train.errors import ConfigError
 from t2f_train.generator import Generator
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 LOWEST_SCALE = 2.0**-14
 """A loss whose gradients overflow float16 even when they are scaled down by this has diverged."""
@@ -96,28 +98,20 @@ class Computing:
             features = self._features(discriminator, images, depth, self._weight(fade))
         return self._raised(features)
 
-    def accumulate(
-        self,
-        side: Side,
-        loss: Tensor,
-        inputs: Sequence[Tensor] | None = None,
-        *,
-        is_lowered: bool = True,
-    ) -> None:
+    def accumulate(self, side: Side, loss: Tensor, *, is_lowered: bool = True) -> None:
         """Adds the gradient of a loss to what `descend` will move against; arguments as there.
 
         The terms of a sum are differentiated one after another where they share nothing: what one
         keeps for its backward pass is freed before the next is computed.
         """
         scaler = self.scalers.get(side) if is_lowered else None
-        torch.autograd.backward(loss if scaler is None else scaler.scale(loss), inputs=inputs)
+        torch.autograd.backward(loss if scaler is None else scaler.scale(loss))
 
     def descend(
         self,
         side: Side,
         optimiser: torch.optim.Optimizer,
         loss: Tensor,
-        inputs: Sequence[Tensor] | None = None,
         *,
         is_lowered: bool = True,
     ) -> bool:
@@ -128,13 +122,12 @@ class Computing:
             optimiser: Moves them; its gradients are none before, or from `accumulate`, and none
                 after.
             loss: A scalar.
-            inputs: What gets a gradient; None is all that the loss depends on.
             is_lowered: Whether the loss was computed in `compute.precision`.
 
         Returns:
             Whether they moved: not if the gradients overflowed float16.
         """
-        self.accumulate(side, loss, inputs, is_lowered=is_lowered)
+        self.accumulate(side, loss, is_lowered=is_lowered)
         scaler = self.scalers.get(side) if is_lowered else None
         # Before the check for overflows, so that all processes find the same.
         average_gradients(p for group in optimiser.param_groups for p in group["params"])

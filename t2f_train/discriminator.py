@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import cast
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -95,14 +96,40 @@ class LastBlock(nn.Module):
 
     def judge(self, seen: Tensor, sentence: Tensor | None = None) -> Tensor:
         """Maps what `look` gave and sentences `(batch, sentence)` to scores `(batch,)`."""
+        score: Tensor = self.score(self._hidden(seen, sentence)[1])
+        return score[:, 0]
+
+    def _hidden(self, seen: Tensor, sentence: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Outputs of the convolution and of the dense layer behind it."""
         if self.compression is not None:
             if sentence is None:
                 raise ValueError("this head scores images with descriptions; give sentences")
             compressed = leaky_relu(self.compression(sentence))
             kernel = self.convolution.weight[:, seen.shape[1] + 1 :] * self.convolution.scale
             seen = seen + convolve_constant(compressed, kernel, 4)
-        score: Tensor = self.score(leaky_relu(self.dense(leaky_relu(seen).flatten(1))))
-        return score[:, 0]
+        hidden = leaky_relu(seen)
+        return hidden, leaky_relu(self.dense(hidden.flatten(1)))
+
+    def slope(self, features: Tensor, sentence: Tensor | None = None) -> Tensor:
+        """The gradient of each image's score by its features, written out.
+
+        The deviation over the batch counts as a constant: the penalty is one of each image by
+        itself (WGAN-GP, arXiv:1704.00028, section 4, on batch normalisation), and through the
+        deviation a gradient would also hold what an image does to the scores of the others.
+
+        Args:
+            features: Shape `(batch, channels, 4, 4)`.
+            sentence: Shape `(batch, sentence)`, or None as for `judge`.
+
+        Returns:
+            Same shape as `features`; it has derivatives by the weights, and by nothing else.
+        """
+        with torch.no_grad():
+            hidden, dense = self._hidden(self.look(features), sentence)
+        gradient = leaky_slope(self.score.scaled_weight().expand_as(dense), dense)
+        gradient = F.linear(gradient * self.dense.scale, self.dense.weight.T).view_as(hidden)
+        kernel = self.convolution.weight[:, : features.shape[1]] * self.convolution.scale
+        return F.conv_transpose2d(leaky_slope(gradient, hidden), kernel, padding=1)
 
     def forward(self, features: Tensor, sentence: Tensor | None = None) -> Tensor:
         """Maps `(batch, channels, 4, 4)` and `(batch, sentence)` to scores `(batch,)`."""
@@ -181,12 +208,35 @@ class Discriminator(nn.Module):
                 features = blend(old, features, fade)
         return Trace(features, first, tuple(blocks), old, fade)
 
-    def pull_back(self, gradient: Tensor, trace: Trace) -> Tensor:
-        """Maps the gradient of a trace's features to that of its images.
+    def slope(
+        self, images: Tensor, sentence: Tensor | None, depth: int, fade: float, alone: float = 0.0
+    ) -> Tensor:
+        """The gradient of each image's score by the image; a penalty on it is differentiated once.
 
         The trunk is linear but for the slopes of its leaky ReLUs, so that its gradient is the
-        transposed network, written out: a penalty on it is then differentiated once, which is
-        quicker than to differentiate the trunk twice and gives the same.
+        transposed network, written out: it gives what differentiating twice gives, without the
+        pass back through the trunk that finds nothing to bend. What the deviation over the batch
+        does is left out; see `LastBlock.slope`.
+
+        Args:
+            images: Shape `(batch, 3, side, side)`; as for `features`.
+            sentence: Shape `(batch, sentence)`; None where the model has no text.
+            depth: As for `features`.
+            fade: As for `features`.
+            alone: Weight of the second head's score, where there is one.
+
+        Returns:
+            Same shape as `images`; it has derivatives by the weights, and by nothing else.
+        """
+        with torch.no_grad():
+            trace = self.trace(images, depth, fade)
+        gradient = self.last.slope(trace.features, sentence)
+        if self.second is not None:
+            gradient = gradient + alone * self.second.slope(trace.features)
+        return self.pull_back(gradient, trace)
+
+    def pull_back(self, gradient: Tensor, trace: Trace) -> Tensor:
+        """Maps the gradient of a trace's features to that of its images: the transposed trunk.
 
         Args:
             gradient: Shape `(batch, channels at 4x4, 4, 4)`.

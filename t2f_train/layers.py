@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from t2f_train import winograd
 from t2f_train.collectives import batch_mean
 
 LEAKY_SLOPE = 0.2
@@ -191,11 +192,17 @@ class Convolution(EqualisedLayer):
 
     def forward(self, features: Tensor) -> Tensor:
         """Maps `(batch, inputs, height, width)` to `(batch, outputs, height, width)`."""
-        return F.conv2d(features, self.scaled_weight(), self.bias, padding=self.padding)
+        kernel = self.scaled_weight()
+        if winograd.is_quicker(features, kernel):
+            return winograd.convolve(features, kernel, self.bias)
+        return F.conv2d(features, kernel, self.bias, padding=self.padding)
 
     def pull_back(self, gradient: Tensor) -> Tensor:
         """Maps the gradient of what came out to that of what went in: the transposed layer."""
-        return F.conv_transpose2d(gradient, self.scaled_weight(), padding=self.padding)
+        kernel = self.scaled_weight()
+        if winograd.is_quicker(gradient, kernel):
+            return winograd.convolve(gradient, kernel.flip(2, 3).transpose(0, 1))
+        return F.conv_transpose2d(gradient, kernel, padding=self.padding)
 
 
 class UpsamplingConvolution(Convolution):

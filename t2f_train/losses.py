@@ -250,12 +250,7 @@ def _image_gradient(
     discriminator: Discriminator, images: Tensor, batch: CriticBatch, unconditional: float
 ) -> Tensor:
     sentence = None if batch.sentence is None else batch.sentence.detach()
-    trace = discriminator.trace(images, batch.depth, batch.fade)
-    scores = discriminator.score(trace.features, sentence)
-    if discriminator.second is not None:
-        scores = scores + unconditional * discriminator.score_alone(trace.features)
-    (gradient,) = torch.autograd.grad(scores.sum(), trace.features, create_graph=True)
-    return discriminator.pull_back(gradient, trace)
+    return discriminator.slope(images, sentence, batch.depth, batch.fade, unconditional)
 
 
 def weighted_penalty(

@@ -1,11 +1,13 @@
 """One step of training: the discriminator, then the generator, then the averaged weights."""
 
 import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from t2f_train.augmentation import RANDOM_NUMBERS, augment
 from t2f_train.collectives import mean_losses
@@ -195,17 +197,26 @@ def train_step(
     )
     losses = _discriminator_step(networks, shown, moment, settings)
 
-    features = networks.features(fake, depth, fade)
-    adversarial = adversarial_loss(networks.discriminator, features, seen, settings)
+    with _frozen(networks.discriminator):  # whose gradient would be thrown away here
+        features = networks.features(fake, depth, fade)
+        adversarial = adversarial_loss(networks.discriminator, features, seen, settings)
     total = adversarial + settings.condition_divergence * divergence
-    # Named inputs: the discriminator's weights get no gradient here, which would be thrown away.
-    parameters = networks.generator_parameters
-    if computing.descend("generator", networks.generator_optimiser, total, parameters):
+    if computing.descend("generator", networks.generator_optimiser, total):
         losses["generator_loss"] = total
         if sentence is not None:
             losses["condition_divergence"] = divergence
     networks.average(moment)
     return mean_losses({name: loss.detach() for name, loss in losses.items()})
+
+
+@contextmanager
+def _frozen(module: nn.Module) -> Iterator[None]:
+    """Leaves the weights of a module out of what is differentiated."""
+    module.requires_grad_(requires_grad=False)
+    try:
+        yield
+    finally:
+        module.requires_grad_(requires_grad=True)
 
 
 def _read(model: FaceModel, batch: Batch) -> tuple[Tensor | None, Tensor | None]:

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from t2f_train.discriminator import Discriminator
-from t2f_train.layers import downsample, leaky_relu
+from t2f_train.layers import batch_deviation, downsample, leaky_relu
 
 DEPTHS = range(4)
 
@@ -85,11 +85,20 @@ def test_the_trunk_pulls_a_gradient_back_as_autograd_does(discriminator, depth, 
     torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-12)
 
 
+@pytest.fixture
+def two_headed():
+    torch.manual_seed(0)
+    heads = {"sentence_size": 7, "compressed_size": 5, "has_second_head": True}
+    return Discriminator((8, 8, 6, 4), **heads).double()
+
+
 @pytest.mark.parametrize("depth", [0, 2])
-def test_a_gradient_that_was_pulled_back_has_the_derivatives_of_a_second_one(discriminator, depth):
+def test_the_slope_and_its_derivatives_are_autograds_at_a_constant_deviation(
+    two_headed, depth, monkeypatch
+):
     images = random(3, 3, 4 << depth, 4 << depth).requires_grad_()
     sentence = random(3, 7, seed=2)
-    parameters = discriminator.active_parameters(depth)
+    parameters = two_headed.active_parameters(depth)
 
     def derivatives(gradient):
         norms = gradient.square().sum()
@@ -97,12 +106,15 @@ def test_a_gradient_that_was_pulled_back_has_the_derivatives_of_a_second_one(dis
         assert sum(bool(part.abs().max() > 0) for part in found) > len(parameters) / 3
         return found
 
-    score = discriminator(images, sentence, depth, fade=0.4).sum()
-    (twice,) = torch.autograd.grad(score, images, create_graph=True)
-    trace = discriminator.trace(images.detach(), depth, fade=0.4)
-    score = discriminator.score(trace.features, sentence).sum()
-    (below,) = torch.autograd.grad(score, trace.features, create_graph=True)
-    once = discriminator.pull_back(below, trace)
+    once = two_headed.slope(images.detach(), sentence, depth, fade=0.4, alone=0.5)
+    monkeypatch.setattr(
+        "t2f_train.discriminator.batch_deviation",
+        lambda features, batches=1: batch_deviation(features.detach(), batches),
+    )
+    features = two_headed.features(images, depth, fade=0.4)
+    scores = two_headed.score(features, sentence) + 0.5 * two_headed.score_alone(features)
+    (twice,) = torch.autograd.grad(scores.sum(), images, create_graph=True)
+    torch.testing.assert_close(once, twice, rtol=1e-9, atol=1e-12)
     torch.testing.assert_close(derivatives(once), derivatives(twice), rtol=1e-9, atol=1e-12)
 
 
