@@ -66,6 +66,7 @@ def is_quicker(images: Tensor, kernel: Tensor) -> bool:
         and images.dtype == kernel.dtype == torch.float32
         and not torch.is_autocast_enabled("cpu")
         and not torch.compiler.is_compiling()
+        and not torch.jit.is_tracing()
         and kernel.shape[2:] == (3, 3)
         and min(kernel.shape[:2]) >= MINIMUM_CHANNELS
         and height % TILE == width % TILE == 0

@@ -1,3 +1,5 @@
+from functools import partial
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -86,3 +88,17 @@ def test_a_wide_layer_gives_the_same_either_way(monkeypatch):
     monkeypatch.setattr(winograd, "is_quicker", lambda *_: False)
     plain = layer(features), layer.pull_back(features)
     torch.testing.assert_close(quick, plain, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit.trace")
+@pytest.mark.parametrize(
+    "trace", [partial(torch.jit.trace, check_trace=False), torch.export.export]
+)
+def test_what_is_traced_for_other_programs_is_an_ordinary_convolution(trace):
+    layer = Convolution(WIDE, WIDE).requires_grad_(requires_grad=False)
+    features = random(1, WIDE, 64, 64, dtype=torch.float32)
+    assert winograd.is_quicker(features, layer.weight)
+    graph = str(trace(layer, (features,)).graph)
+    assert "conv" in graph
+    assert "PythonOp" not in graph
+    assert "bmm" not in graph
