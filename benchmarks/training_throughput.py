@@ -25,7 +25,6 @@ import os
 import platform
 import resource
 import statistics
-import subprocess
 import sys
 import time
 import warnings
@@ -36,6 +35,7 @@ from pathlib import Path
 from typing import Any
 
 from peer_environment import peer_python
+from side_process import SideProcess
 
 RESOLUTIONS = (4, 8, 16, 32, 64)
 BATCH = 16
@@ -149,22 +149,14 @@ class Worker:
     def __init__(
         self, python: Path, side: str, resolution: int, options: argparse.Namespace
     ) -> None:
-        command = [python, __file__, "--side", side, "--resolutions", str(resolution)]
+        command = [__file__, "--side", side, "--resolutions", str(resolution)]
         command += ["--threads", str(options.threads), "--fade", str(options.fade)]
         command += ["--text-encoder"] * options.text_encoder
-        self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
-        )
+        self.process = SideProcess(python, *command)
 
     def steps(self, count: int) -> dict[str, Any]:
         """Takes steps and tells the seconds of each and the peak memory so far."""
-        if self.process.stdin is None or self.process.stdout is None:
-            raise RuntimeError("the worker has no pipes")
-        self.process.stdin.write(f"{count}\n")
-        answer = self.process.stdout.readline()
-        if not answer:
-            raise SystemExit(f"a worker ended with code {self.process.wait()}; see above")
-        values: dict[str, Any] = json.loads(answer)
+        values = self.process.ask(str(count))
         return {**values, "wall": values["wall"] / count, "processor": values["processor"] / count}
 
 
@@ -181,7 +173,7 @@ def workers(
         yield started
     finally:
         for worker in started.values():
-            worker.process.communicate("")
+            worker.process.end()
 
 
 def measure(peer: Path, resolution: int, options: argparse.Namespace) -> None:

@@ -1,0 +1,209 @@
+"""How fast the exported generator draws one face, beside what else its weights could be run with.
+
+    python benchmarks/generator_graph.py PEER_VENV [--threads 2] [--rounds 30] [--processor]
+
+The network is 64 pixels and 256 channels wide (128 at the last resolution), with random weights;
+the batch is one. In turns, in one run: T2F's graph in ONNX Runtime, the same weights as
+`torch.onnx` writes them from the plain form of the network (enlarge, convolve, norm) in ONNX
+Runtime, that form in torch, and the generator of `pro-gan-pth` 1.3.3.3 (PEER_VENV, made if it is
+missing) with weights of its own. Those with equal weights must draw the same picture before they
+are timed.
+"""
+
+import argparse
+import importlib
+import io
+import json
+import os
+import platform
+import statistics
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from peer_environment import peer_python
+from side_process import SideProcess
+from torch import Tensor, nn
+
+LATENT = 256
+CHANNELS = (256, 256, 256, 256, 128)
+DEPTH = len(CHANNELS) - 1
+PEER = "pro-gan-pth, eager"
+OURS = "T2F's graph in ONNX Runtime"
+PLAIN = "plain torch.onnx export in ONNX Runtime"
+EAGER = "plain form in torch, eager"
+
+Draw = Callable[[NDArray[np.float32]], NDArray[np.generic]]
+"""From latents `(batch, LATENT)` to images."""
+
+
+def peer_generator() -> Draw:
+    """The peer's generator as its users run it."""
+    package = importlib.import_module("pro_gan_pytorch.PRO_GAN")
+    generator = package.Generator(depth=DEPTH + 1, latent_size=LATENT).eval()
+
+    @torch.no_grad()
+    def draw(latents: NDArray[np.float32]) -> NDArray[np.generic]:
+        images: Tensor = generator(torch.from_numpy(latents), DEPTH, 1.0)
+        return images.numpy()
+
+    return draw
+
+
+def our_generators(threads: int) -> dict[str, Draw]:
+    """The sides that have the same weights."""
+    import onnxruntime  # noqa: PLC0415 (not in the peer's environment)
+
+    from t2f_export.frozen_model import freeze_generator  # noqa: PLC0415
+    from t2f_export.onnx_graph import generator_graph  # noqa: PLC0415
+    from t2f_train.generator import Generator  # noqa: PLC0415
+    from t2f_train.layers import leaky_relu, pixel_norm  # noqa: PLC0415
+
+    generator = Generator(LATENT, CHANNELS).eval().requires_grad_(requires_grad=False)
+
+    class Plain(nn.Module):
+        """The network without what T2F fuses, as it is written by hand."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.generator = generator
+
+        def forward(self, latent: Tensor) -> Tensor:
+            features = self.generator.first(latent)
+            for block in self.generator.blocks:
+                wide = F.interpolate(features, scale_factor=2.0, mode="nearest")
+                layer = block.upsampling
+                drawn = F.conv2d(wide, layer.scaled_weight(), layer.bias, padding=1)
+                features = pixel_norm(leaky_relu(drawn))
+                features = pixel_norm(leaky_relu(block.convolution(features)))
+            images: Tensor = self.generator.to_rgb[DEPTH](features)
+            return images
+
+    plain = Plain()
+
+    def session(model: bytes) -> Draw:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        opened = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        name = opened.get_inputs()[0].name
+
+        def draw(latents: NDArray[np.float32]) -> NDArray[np.generic]:
+            images: NDArray[np.generic] = opened.run(None, {name: latents})[0]
+            return images
+
+        return draw
+
+    @torch.no_grad()
+    def eager(latents: NDArray[np.float32]) -> NDArray[np.generic]:
+        images: NDArray[np.float32] = plain(torch.from_numpy(latents)).numpy()
+        return images
+
+    return {
+        OURS: session(generator_graph(freeze_generator(generator, DEPTH)).SerializeToString()),
+        PLAIN: session(plain_export(plain)),
+        EAGER: eager,
+    }
+
+
+def plain_export(module: nn.Module) -> bytes:
+    """What `torch.onnx.export` makes of a module, left as it is."""
+    file = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the exporter that needs no further package
+        torch.onnx.export(
+            module,
+            (torch.randn(2, LATENT),),
+            file,
+            input_names=["latent"],
+            output_names=["image"],
+            dynamic_axes={"latent": {0: "batch"}, "image": {0: "batch"}},
+            opset_version=17,
+            dynamo=False,
+        )
+    return file.getvalue()
+
+
+def check_pictures(sides: dict[str, Draw], latents: NDArray[np.float32]) -> None:
+    """Ends the program unless all sides draw the same, to one level of 255."""
+    pictures = {}
+    for name, draw in sides.items():
+        images = draw(latents)
+        if images.dtype != np.uint8:
+            levels = np.clip(images * 127.5 + 128.0, 0.0, 255.0).astype(np.uint8)
+            images = levels.transpose(0, 2, 3, 1)
+        pictures[name] = images.astype(np.int16)
+    for name, images in pictures.items():
+        difference = np.abs(images - pictures[OURS]).max()
+        if difference > 1:
+            raise SystemExit(f"{name} draws another picture: {difference} of 255 levels apart")
+
+
+def serve_peer(threads: int) -> None:
+    """The peer's process: answers each line with the seconds of one face."""
+    torch.set_num_threads(threads)
+    warnings.filterwarnings("ignore")
+    draw = peer_generator()
+    latents = np.random.default_rng(0).standard_normal((1, LATENT), dtype=np.float32)
+    for _ in sys.stdin:
+        print(json.dumps(seconds(draw, latents)), flush=True)
+
+
+def seconds(draw: Draw, latents: NDArray[np.float32]) -> dict[str, float]:
+    """Seconds that one call takes, by both clocks."""
+    wall, processor = time.perf_counter(), time.process_time()
+    draw(latents)
+    return {"wall": time.perf_counter() - wall, "processor": time.process_time() - processor}
+
+
+def main() -> None:
+    """Measures and prints."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("peer_venv", type=Path, nargs="?", help="folder of the peer's environment")
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--rounds", type=int, default=30)
+    parser.add_argument("--processor", action="store_true", help="count processor time")
+    parser.add_argument("--peer", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.peer:
+        serve_peer(options.threads)
+        return
+    if options.peer_venv is None:
+        parser.error("give a folder for the peer's environment")
+    torch.set_num_threads(options.threads)
+    torch.manual_seed(0)
+    latents = np.random.default_rng(0).standard_normal((1, LATENT), dtype=np.float32)
+    sides = our_generators(options.threads)
+    check_pictures(sides, latents)
+    peer = SideProcess(
+        peer_python(options.peer_venv), __file__, "--peer", "--threads", str(options.threads)
+    )
+    clock = "processor" if options.processor else "wall"
+    times: dict[str, list[float]] = {name: [] for name in [*sides, PEER]}
+    for turn in range(options.rounds + 3):
+        for name, kept in times.items():
+            taken = peer.ask("one") if name == PEER else seconds(sides[name], latents)
+            if turn >= 3:  # the first ones warm up
+                kept.append(taken[clock] * 1e3)
+    peer.end()
+    print(
+        f"{platform.machine()}, {options.threads} threads, Python {platform.python_version()}, "
+        f"torch {version('torch')}, onnxruntime {version('onnxruntime')}, {options.rounds} rounds, "
+        f"{clock} time"
+    )
+    ours = statistics.median(times[OURS])
+    print(f"{'':42}  ms a face   quartiles     T2F takes")
+    for name, values in times.items():
+        low, middle, high = statistics.quantiles(values, n=4)
+        share = "" if name == OURS else f"{ours / middle:10.2f}"
+        print(f"{name:42} {middle:8.1f}   {low:.1f} to {high:.1f} {share}")
+
+
+if __name__ == "__main__":
+    main()
