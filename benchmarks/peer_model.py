@@ -29,9 +29,9 @@ from numpy.typing import NDArray
 from pro_gan_pytorch.PRO_GAN import ConditionalProGAN
 from torch import Tensor, nn
 
+from t2f_runtime.atomic_files import write_atomically
 from t2f_runtime.latent import draw_noise
 from t2f_runtime.text import Tokenizer, pad
-from t2f_train.atomic_files import write_atomically
 from t2f_train.conditioning import (
     ConditioningAugmentation,
     condition_divergence,

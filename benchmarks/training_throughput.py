@@ -15,7 +15,7 @@ reads tokens with its own encoder and trains that too, which the peer cannot.
 
 Memory is the most that a side's process ever held (ru_maxrss) less what it held when its code was
 loaded and nothing built yet: weights, averaged weights, Adam's moments and the step's peak.
-Linux only.
+Linux only. GFLOP is what the convolutions and matrix products of a step take, as they are computed.
 """
 
 import argparse
@@ -131,6 +131,9 @@ def work(side: str, resolution: int, options: argparse.Namespace) -> None:
             step = our_step(resolution, fade, 1, is_reading=is_reading)
         case _:
             step = our_step(resolution, fade, CYCLE, is_reading=is_reading)
+    operations = count_operations(step)
+    if side == "every 8th":  # the first of eight steps has the penalty
+        operations = (operations + (CYCLE - 1) * count_operations(step)) / CYCLE
     for line in sys.stdin:
         wall, processor = time.perf_counter(), time.process_time()
         for _ in range(int(line)):
@@ -139,8 +142,18 @@ def work(side: str, resolution: int, options: argparse.Namespace) -> None:
             "wall": time.perf_counter() - wall,
             "processor": time.process_time() - processor,
             "mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 - before,
+            "gflop": operations / 1e9,
         }
         print(json.dumps(answer), flush=True)
+
+
+def count_operations(step: Callable[[], object]) -> float:
+    """Multiplications and additions of a step's convolutions and matrix products."""
+    from torch.utils.flop_counter import FlopCounterMode  # noqa: PLC0415
+
+    with FlopCounterMode(display=False) as counter:
+        step()
+    return float(counter.get_total_flops())
 
 
 class Worker:
@@ -179,7 +192,7 @@ def workers(
 def measure(peer: Path, resolution: int, options: argparse.Namespace) -> None:
     """Measures one resolution and prints its rows."""
     seconds: dict[str, list[float]] = {side: [] for side in SIDES}
-    memory = dict.fromkeys(SIDES, 0.0)
+    memory, work_done = dict.fromkeys(SIDES, 0.0), dict.fromkeys(SIDES, 0.0)
     with workers(peer, resolution, options) as sides:
         for worker in sides.values():
             warm = worker.steps(1)["wall"]
@@ -191,13 +204,14 @@ def measure(peer: Path, resolution: int, options: argparse.Namespace) -> None:
                 count = -(-repeats // CYCLE) * CYCLE if side == "every 8th" else repeats
                 answer = worker.steps(count)
                 seconds[side].append(answer["processor" if options.processor else "wall"])
-                memory[side] = answer["mib"]
+                memory[side], work_done[side] = answer["mib"], answer["gflop"]
     medians = {side: statistics.median(values) for side, values in seconds.items()}
     for side, values in seconds.items():
         print(
             f"{resolution:4} {side:11} {BATCH / medians[side]:8.2f} "
             f"{BATCH / max(values):8.2f} to {BATCH / min(values):<8.2f} "
-            f"{medians['peer'] / medians[side]:6.2f} {memory[side]:8.0f}",
+            f"{medians['peer'] / medians[side]:6.2f} {memory[side]:8.0f} "
+            f"{work_done[side]:8.1f} {work_done[side] / medians[side]:8.1f}",
             flush=True,
         )
 
@@ -230,7 +244,7 @@ def main() -> None:
         f"{'processor' if options.processor else 'wall'} time"
         f"{', T2F with its text encoder' if options.text_encoder else ''}"
     )
-    print("side penalty     images/s  slowest to fastest   ratio  peak MiB")
+    print("side penalty     images/s  slowest to fastest   ratio peak MiB    GFLOP  GFLOP/s")
     for resolution in options.resolutions:
         measure(peer, resolution, options)
 

@@ -89,10 +89,11 @@ class LastBlock(nn.Module):
         Returns:
             Same shape as `features`.
         """
-        channels = features.shape[1]
-        kernel = self.convolution.weight[:, : channels + 1] * self.convolution.scale
-        seen = F.conv2d(features, kernel[:, :channels], self.convolution.bias, padding=1)
-        return seen + convolve_constant(batch_deviation(features, batches), kernel[:, channels:], 4)
+        channels, scale = features.shape[1], self.convolution.scale
+        kernel = self.convolution.weight
+        seen = F.conv2d(features * scale, kernel[:, :channels], self.convolution.bias, padding=1)
+        deviation = batch_deviation(features, batches) * scale
+        return seen + convolve_constant(deviation, kernel[:, channels : channels + 1], 4)
 
     def judge(self, seen: Tensor, sentence: Tensor | None = None) -> Tensor:
         """Maps what `look` gave and sentences `(batch, sentence)` to scores `(batch,)`."""
@@ -104,8 +105,8 @@ class LastBlock(nn.Module):
         if self.compression is not None:
             if sentence is None:
                 raise ValueError("this head scores images with descriptions; give sentences")
-            compressed = leaky_relu(self.compression(sentence))
-            kernel = self.convolution.weight[:, seen.shape[1] + 1 :] * self.convolution.scale
+            compressed = leaky_relu(self.compression(sentence)) * self.convolution.scale
+            kernel = self.convolution.weight[:, seen.shape[1] + 1 :]
             seen = seen + convolve_constant(compressed, kernel, 4)
         hidden = leaky_relu(seen)
         return hidden, leaky_relu(self.dense(hidden.flatten(1)))
@@ -128,8 +129,9 @@ class LastBlock(nn.Module):
             hidden, dense = self._hidden(self.look(features), sentence)
         gradient = leaky_slope(self.score.scaled_weight().expand_as(dense), dense)
         gradient = F.linear(gradient * self.dense.scale, self.dense.weight.T).view_as(hidden)
-        kernel = self.convolution.weight[:, : features.shape[1]] * self.convolution.scale
-        return F.conv_transpose2d(leaky_slope(gradient, hidden), kernel, padding=1)
+        gradient = leaky_slope(gradient, hidden) * self.convolution.scale
+        kernel = self.convolution.weight[:, : features.shape[1]]
+        return F.conv_transpose2d(gradient, kernel, padding=1)
 
     def forward(self, features: Tensor, sentence: Tensor | None = None) -> Tensor:
         """Maps `(batch, channels, 4, 4)` and `(batch, sentence)` to scores `(batch,)`."""

@@ -192,17 +192,23 @@ class Convolution(EqualisedLayer):
 
     def forward(self, features: Tensor) -> Tensor:
         """Maps `(batch, inputs, height, width)` to `(batch, outputs, height, width)`."""
-        kernel = self.scaled_weight()
+        features, kernel = self._scale(features)
         if winograd.is_quicker(features, kernel):
             return winograd.convolve(features, kernel, self.bias)
         return F.conv2d(features, kernel, self.bias, padding=self.padding)
 
     def pull_back(self, gradient: Tensor) -> Tensor:
         """Maps the gradient of what came out to that of what went in: the transposed layer."""
-        kernel = self.scaled_weight()
+        gradient, kernel = self._scale(gradient)
         if winograd.is_quicker(gradient, kernel):
             return winograd.convolve(gradient, kernel.flip(2, 3).transpose(0, 1))
         return F.conv_transpose2d(gradient, kernel, padding=self.padding)
+
+    def _scale(self, values: Tensor) -> tuple[Tensor, Tensor]:
+        """Values and weight, of which the fewer are multiplied by He's constant."""
+        if values.numel() < self.weight.numel():
+            return values * self.scale, self.weight
+        return values, self.scaled_weight()
 
 
 class UpsamplingConvolution(Convolution):

@@ -11,6 +11,7 @@ torch's convolutions on a processor do not use it: oneDNN has it for no type of 
 """
 
 from functools import lru_cache
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -66,7 +67,7 @@ def is_quicker(images: Tensor, kernel: Tensor) -> bool:
         and images.dtype == kernel.dtype == torch.float32
         and not torch.is_autocast_enabled("cpu")
         and not torch.compiler.is_compiling()
-        and not torch.jit.is_tracing()
+        and not torch.jit.is_tracing()  # type: ignore[attr-defined,no-untyped-call]
         and kernel.shape[2:] == (3, 3)
         and min(kernel.shape[:2]) >= MINIMUM_CHANNELS
         and height % TILE == width % TILE == 0
@@ -94,7 +95,7 @@ class _Winograd(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: torch.autograd.function.FunctionCtx,
+        ctx: Any,  # noqa: ANN401 (torch passes it)
         images: Tensor,
         kernel: Tensor,
         bias: Tensor | None,
@@ -106,7 +107,8 @@ class _Winograd(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(
-        ctx: torch.autograd.function.FunctionCtx, gradient: Tensor
+        ctx: Any,  # noqa: ANN401
+        gradient: Tensor,
     ) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
         """Gradients of the images, the kernel and the bias, as far as they are asked for."""
         images, kernel = ctx.saved_tensors

@@ -90,7 +90,7 @@ def test_a_wide_layer_gives_the_same_either_way(monkeypatch):
     torch.testing.assert_close(quick, plain, rtol=1e-3, atol=1e-4)
 
 
-@pytest.mark.filterwarnings("ignore:.torch.jit.trace")
+@pytest.mark.filterwarnings("ignore:.torch.jit.trace", "ignore::torch.jit.TracerWarning")
 @pytest.mark.parametrize(
     "trace", [partial(torch.jit.trace, check_trace=False), torch.export.export]
 )
