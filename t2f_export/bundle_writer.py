@@ -12,13 +12,15 @@ import onnx
 from t2f_export.errors import ExportError
 from t2f_export.frozen_model import freeze_conditioning, freeze_generator, freeze_text_encoder
 from t2f_export.minilm_graph import minilm_graph
+from t2f_export.model_card import model_card
 from t2f_export.onnx_graph import generator_graph, text_encoder_graph
 from t2f_export.parity import draw_references, prove_parity, readable_references
 from t2f_runtime import __version__, manifest
+from t2f_runtime.atomic_files import new_folder
+from t2f_runtime.external_data import check_self_contained
 from t2f_runtime.manifest import FileEntry, Graphs, Manifest, Provenance
 from t2f_runtime.text import Tokenizer
 from t2f_runtime.verification import join_pictures
-from t2f_train.atomic_files import new_folder
 from t2f_train.checkpoint import CheckpointState, latest_checkpoint, load_weights, read_state
 from t2f_train.config import Config
 from t2f_train.errors import RunError
@@ -30,12 +32,15 @@ from t2f_train.schedule import Schedule
 from t2f_train.tokenizer import open_tokenizer
 
 
-def export_run(run: Path, out: Path) -> Manifest:
+def export_run(run: Path, out: Path, *, name: str | None = None) -> Manifest:
     """Freezes the latest checkpoint of a finished run into a bundle.
+
+    The same run gives the same bytes, wherever the bundle lies.
 
     Args:
         run: The run folder.
         out: The bundle's folder, which must not exist yet.
+        name: What people call the model; None takes the run's name.
 
     Returns:
         The manifest, with the parity report.
@@ -45,8 +50,7 @@ def export_run(run: Path, out: Path) -> Manifest:
         ExportError: If `out` exists or cannot be written, or the run is not finished.
         ParityError: If the bundle does not draw what torch draws; there is no bundle then.
     """
-    if out.exists():
-        raise ExportError(f"{out} exists already; name a new folder, or remove it first")
+    check_is_new(out)
     folder = RunFolder(run)
     record = folder.read_record()
     checkpoint = latest_checkpoint(folder.checkpoints)
@@ -59,8 +63,37 @@ def export_run(run: Path, out: Path) -> Manifest:
     model = FaceModel(record.config, tokenizer.vocabulary_size if tokenizer else 0)
     load_weights(model, checkpoint, "averaged")
     files = _bundle_files(model, vocabulary, state.place.depth)
-    names = {"name": out.name, "run_name": run.resolve().name}
-    unproven = _manifest(record, state, model, tokenizer, files, **names)
+    run_name = run.resolve().name
+    names = {"name": name or run_name, "run_name": run_name}
+    return write_bundle(out, _manifest(record, state, model, tokenizer, files, **names), files)
+
+
+def check_is_new(out: Path) -> None:
+    """Refuses a place that is taken, before any work is done; raises `ExportError`."""
+    if out.exists():
+        raise ExportError(f"{out} exists already; name a new folder, or remove it first")
+
+
+def write_bundle(out: Path, unproven: Manifest, files: dict[str, bytes]) -> Manifest:
+    """Writes a bundle, proves that it draws its reference pictures, and adds its model card.
+
+    Args:
+        out: The bundle's folder, which must not exist yet.
+        unproven: Its manifest, without a parity report.
+        files: All its other files, by name.
+
+    Returns:
+        The manifest, with the parity report and the card.
+
+    Raises:
+        BundleError: If a network keeps weights in another file.
+        ExportError: If `out` cannot be written.
+        ParityError: If the pictures differ; there is no bundle then.
+    """
+    for pair in unproven.graphs.values():
+        for graph in (pair.text_encoder, pair.generator):
+            if graph is not None:
+                check_self_contained(files[graph.file], graph.file)
     try:
         with new_folder(out) as unfinished:
             for name, content in files.items():
@@ -68,10 +101,15 @@ def export_run(run: Path, out: Path) -> Manifest:
             manifest_path = unfinished / manifest.MANIFEST
             manifest_path.write_bytes(manifest.encode_manifest(unproven))
             proven = msgspec.structs.replace(unproven, parity=(prove_parity(unfinished),))
-            manifest_path.write_bytes(manifest.encode_manifest(proven))
+            # The card tells what was proven, so it joins the bundle after that.
+            card = model_card(proven).encode()
+            (unfinished / manifest.MODEL_CARD).write_bytes(card)
+            listed = {**proven.files, **file_entries({manifest.MODEL_CARD: card})}
+            complete = msgspec.structs.replace(proven, files=listed)
+            manifest_path.write_bytes(manifest.encode_manifest(complete))
     except OSError as error:
         raise ExportError(f"{out} cannot be written: {error}") from error
-    return proven
+    return complete
 
 
 def _check_finished(run: Path, record: RunRecord, state: CheckpointState) -> None:
@@ -112,14 +150,15 @@ def _bundle_files(model: FaceModel, vocabulary: _Vocabulary | None, depth: int) 
         return files
     text_encoder = _text_encoder(model).SerializeToString(deterministic=True)
     return {
-        _tokenizer_file(vocabulary.tokenizer): vocabulary.content,
+        tokenizer_file(vocabulary.tokenizer): vocabulary.content,
         manifest.TEXT_ENCODER: text_encoder,
         **files,
     }
 
 
-def _tokenizer_file(tokenizer: Tokenizer) -> str:
-    return manifest.VOCABULARY if tokenizer.kind == "wordpiece" else manifest.TOKENIZER
+def tokenizer_file(tokenizer: Tokenizer) -> str:
+    """Name of the file in which a bundle has its tokenizer."""
+    return manifest.TOKENIZER if tokenizer.kind == "sentencepiece" else manifest.VOCABULARY
 
 
 def _text_encoder(model: FaceModel) -> onnx.ModelProto:
@@ -148,12 +187,9 @@ def _manifest(
         latent_size=model.generator.latent_size,
         condition_size=config.condition_size,
         noise_size=config.model.noise_size,
-        text=None if tokenizer is None else _text_settings(tokenizer),
+        text=None if tokenizer is None else text_settings(tokenizer),
         graphs={"float32": _graphs(config, model.generator.latent_size)},
-        files={
-            name: FileEntry(bytes=len(content), sha256=hashlib.sha256(content).hexdigest())
-            for name, content in files.items()
-        },
+        files=file_entries(files),
         references=readable_references(tokenizer),
         provenance=Provenance(
             run_name=run_name,
@@ -181,9 +217,10 @@ def _graphs(config: Config, latent_size: int) -> Graphs:
     )
 
 
-def _text_settings(tokenizer: Tokenizer) -> manifest.TextSettings:
+def text_settings(tokenizer: Tokenizer) -> manifest.TextSettings:
+    """What a manifest says of a tokenizer."""
     return manifest.TextSettings(
-        tokenizer=_tokenizer_file(tokenizer),
+        tokenizer=tokenizer_file(tokenizer),
         kind=tokenizer.kind,
         vocabulary_size=tokenizer.vocabulary_size,
         maximum_tokens=tokenizer.maximum_tokens,
@@ -192,12 +229,24 @@ def _text_settings(tokenizer: Tokenizer) -> manifest.TextSettings:
 
 def _versions(record: RunRecord) -> dict[str, str]:
     """Versions of what trained the model and of what exported it, by role and name."""
+    trained = {f"trained with {name}": number for name, number in record.versions.items()}
+    commit = {"trained with commit": record.commit} if record.commit else {}
+    return {**trained, **commit, **exporting_versions()}
+
+
+def exporting_versions() -> dict[str, str]:
+    """Versions of what exports a model, by role and name."""
     exporting = {
         **library_versions(),
         "onnx": onnx.__version__,
         "onnxruntime": version("onnxruntime"),
     }
-    trained = {f"trained with {name}": number for name, number in record.versions.items()}
-    exported = {f"exported with {name}": number for name, number in exporting.items()}
-    commit = {"trained with commit": record.commit} if record.commit else {}
-    return {**trained, **commit, **exported}
+    return {f"exported with {name}": number for name, number in exporting.items()}
+
+
+def file_entries(files: dict[str, bytes]) -> dict[str, FileEntry]:
+    """What a manifest says of a bundle's files."""
+    return {
+        name: FileEntry(bytes=len(content), sha256=hashlib.sha256(content).hexdigest())
+        for name, content in files.items()
+    }

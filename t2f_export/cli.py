@@ -1,23 +1,76 @@
 """The commands of exporting. Heavy imports wait until a command runs."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import click
 
+if TYPE_CHECKING:
+    from t2f_runtime.manifest import Precision
+
 
 @click.command()
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("sources", nargs=-1, required=True, metavar="RUN", type=click.Path(path_type=Path))
 @click.option(
     "-o", "--out", required=True, type=click.Path(path_type=Path), help="The bundle: a new folder."
 )
-def export(run: Path, out: Path) -> None:
+@click.option(
+    "--from",
+    "origin",
+    type=click.Choice(["pro-gan-pytorch", "t2f-original"]),
+    help="RUN is no run, but what another program saved: one file of pro_gan_pytorch 3, or the "
+    "folders and files of the original T2F.",
+)
+@click.option(
+    "--pixels",
+    type=click.IntRange(4, 1024),
+    help="With --from: side of the pictures.  [default: the largest that was trained]",
+)
+@click.option(
+    "--caption-length",
+    type=click.IntRange(1, 1024),
+    help="With --from t2f-original: captions_length of its configuration.  [default: 100]",
+)
+@click.option("--licence", help="With --from: licence of the networks.  [default: not stated]")
+@click.option("--name", help="What people call the model.  [default: the run's name]")
+def export(
+    sources: tuple[Path, ...],
+    out: Path,
+    origin: str | None,
+    pixels: int | None,
+    caption_length: int | None,
+    licence: str | None,
+    name: str | None,
+) -> None:
     """Freezes a finished RUN into a bundle and proves that it draws the same pictures.
 
-    Example: t2f export runs/first -o bundles/first
-    """
+    \b
+    Examples:
+      t2f export runs/first -o bundles/first
+      t2f export --from pro-gan-pytorch models/depth_6_epoch_40.bin -o bundles/faces
+      t2f export --from t2f-original saved_models processed_text.pkl -o bundles/original
+    """  # noqa: D301 (click's mark is the backspace)
     from t2f_export.bundle_writer import export_run
 
-    written = export_run(run, out)
+    if origin != "t2f-original" and len(sources) > 1:
+        raise click.UsageError(f"Give one RUN, not {len(sources)}.")
+    if origin != "t2f-original" and caption_length is not None:
+        raise click.UsageError("--caption-length goes with --from t2f-original.")
+    if origin is None:
+        if pixels is not None or licence is not None:
+            raise click.UsageError("--pixels and --licence go with --from.")
+        written = export_run(sources[0], out, name=name)
+    else:
+        if name is not None:
+            raise click.UsageError("--name does not go with --from: bundles are called after FILE.")
+        from t2f_export.imported.importing import import_pro_gan_pytorch, import_t2f_original
+
+        if origin == "pro-gan-pytorch":
+            written = import_pro_gan_pytorch(sources[0], out, pixels=pixels, licence=licence)
+        else:
+            written = import_t2f_original(
+                sources, out, caption_length=caption_length or 100, pixels=pixels, licence=licence
+            )
     (report,) = written.parity
     size = sum(entry.bytes for entry in written.files.values())
     click.echo(f"bundle   {out} ({size / 2**20:.1f} MiB)")
@@ -27,3 +80,172 @@ def export(run: Path, out: Path) -> None:
     )
     what = '"a smiling woman" -o face.png' if written.takes_text else "--count 16 -o faces.png"
     click.echo(f"next     t2f generate {out} {what}")
+
+
+@click.command()
+@click.argument("bundle", type=click.Path(path_type=Path))
+@click.option(
+    "--flavour",
+    type=click.Choice(["auto", "rtx", "tensorrt"]),
+    default="auto",
+    show_default=True,
+    help="TensorRT for RTX, which builds ahead of time for GPUs that are elsewhere, or TensorRT, "
+    "which builds on the GPU that will run the engine.",
+)
+@click.option(
+    "--for",
+    "targets",
+    metavar="LIST",
+    help="GPUs to build for, by compute capability, such as sm_86,sm_120.  [default: the one here]",
+)
+@click.option(
+    "--precision",
+    "precisions",
+    metavar="LIST",
+    default="all",
+    show_default=True,
+    help="Precisions, such as float16,int8.",
+)
+@click.option(
+    "--network",
+    "networks",
+    metavar="LIST",
+    default="all",
+    show_default=True,
+    help="text_encoder, generator, or both.",
+)
+@click.option(
+    "--workspace",
+    "workspace_mib",
+    type=click.IntRange(min=1),
+    metavar="MIB",
+    help="Memory that one layer may borrow while it runs.  [default: all]",
+)
+@click.option(
+    "--level",
+    "builder_level",
+    type=click.IntRange(0, 5),
+    help="How long to look for faster kernels.  [default: the library's, 3]",
+)
+@click.option(
+    "--version-compatible", is_flag=True, help="Let newer TensorRT run it; may be slower."
+)
+@click.option(
+    "--hardware-compatible",
+    type=click.Choice(["ampere_plus", "same_compute_capability"]),
+    help="Let other GPUs run it; may be slower.",
+)
+@click.option(
+    "--strip", is_flag=True, help="Leave the weights out: loading takes them from the ONNX file."
+)
+@click.option("--drop-signature", is_flag=True, help="Remove the signature of a signed bundle.")
+@click.option("--force", is_flag=True, help="Build again what is there and intact.")
+def engine(
+    bundle: Path,
+    flavour: str,
+    targets: str | None,
+    precisions: str,
+    networks: str,
+    workspace_mib: int | None,
+    builder_level: int | None,
+    hardware_compatible: str | None,
+    *,
+    version_compatible: bool,
+    strip: bool,
+    drop_signature: bool,
+    force: bool,
+) -> None:
+    """Builds engines of NVIDIA's libraries into BUNDLE, for the GPUs that will draw with it.
+
+    An engine that is there and intact is kept. Ctrl-C stops; what is complete stays.
+
+    \b
+    Examples:
+      t2f engine BUNDLE --for sm_86,sm_89,sm_120
+      t2f engine BUNDLE --flavour tensorrt --precision float16
+    """  # noqa: D301 (click's mark is the backspace)
+    from t2f_export.engines.command import build_and_tell, read_wish
+
+    wish = read_wish(
+        flavour=flavour,
+        targets=targets,
+        precisions=precisions,
+        networks=networks,
+        options={
+            "workspace_mib": workspace_mib,
+            "builder_level": builder_level,
+            "hardware_compatibility": hardware_compatible,
+            "is_version_compatible": version_compatible,
+            "is_stripped": strip,
+        },
+        is_forced=force,
+        drops_signature=drop_signature,
+    )
+    build_and_tell(bundle, wish)
+
+
+@click.command()
+@click.argument("bundle", type=click.Path(path_type=Path))
+@click.option(
+    "-o",
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="The model repository: a new folder.",
+)
+@click.option("--name", default="faces", show_default=True, help="What the models are named after.")
+@click.option(
+    "--precision",
+    type=click.Choice(["float32", "float16", "int8", "fp8"]),
+    default="float32",
+    show_default=True,
+    help="Precision of the networks; the bundle must have it.",
+)
+@click.option(
+    "--max-batch",
+    type=click.IntRange(1, 1024),
+    default=16,
+    show_default=True,
+    help="Most faces of one run.",
+)
+@click.option(
+    "--instances",
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    help="Networks of a kind that run at once, on each GPU or on the CPU.",
+)
+@click.option(
+    "--processes",
+    type=click.IntRange(1, 256),
+    default=4,
+    show_default=True,
+    help="Processes that read descriptions.",
+)
+def triton(
+    bundle: Path,
+    out: Path,
+    name: str,
+    precision: str,
+    max_batch: int,
+    instances: int,
+    processes: int,
+) -> None:
+    """Writes BUNDLE as a model repository of NVIDIA's Triton inference server.
+
+    \b
+    Example:
+      t2f triton BUNDLE -o models
+    """  # noqa: D301 (click's mark is the backspace)
+    from t2f_export.triton.repository import TritonSettings, write_triton_repository
+
+    settings = TritonSettings(
+        name=name,
+        precision=cast("Precision", precision),
+        largest_batch=max_batch,
+        instances=instances,
+        processes=processes,
+    )
+    models = write_triton_repository(bundle, out, settings)
+    click.echo(f"models   {', '.join(models)}")
+    click.echo(f"next     tritonserver --model-repository={out}")

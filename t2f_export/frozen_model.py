@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from t2f_train.generator import Block, Generator
-from t2f_train.layers import Convolution, Linear, UpsamplingConvolution
+from t2f_train.layers import NORM_EPSILON, Convolution, Linear, UpsamplingConvolution
 from t2f_train.model import FaceModel
 from t2f_train.text_encoder import TextEncoder
 
@@ -67,6 +67,13 @@ class FrozenGenerator:
     """All convolutions in their order, but for the last; leaky ReLU and pixel norm follow each."""
     to_rgb: FrozenConvolution
     """The last convolution, to RGB in -1 to 1."""
+    epsilon: float = NORM_EPSILON
+    """What pixel norm adds."""
+    has_first_norm: bool = True
+    """Whether pixel norm follows the dense layer, too; leaky ReLU always does."""
+    has_scale: bool = False
+    """Whether the first value of the latent is a 1 that was scaled with the others onto the
+    hypersphere; all are divided by it, which undoes the scaling, before the dense layer."""
 
     @property
     def image_size(self) -> int:

@@ -81,7 +81,9 @@ class _Writer:
         embedded = build.node("Gather", [words, TOKENS], "embedded")
         length = build.node("Shape", [TOKENS], "length", start=1, end=2)
         first = build.weight("first_position", np.array([0], np.int64))
-        placed = build.node("Slice", [positions, first, length], "placed")
+        # TensorRT takes no Slice without its axes.
+        axis = build.weight("position_axis", np.array([0], np.int64))
+        placed = build.node("Slice", [positions, first, length, axis], "placed")
         summed = build.node("Add", [embedded, placed], "embedded_and_placed")
         return self._norm("first_norm", summed, encoder.first_norm)
 

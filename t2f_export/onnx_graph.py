@@ -24,7 +24,7 @@ from t2f_runtime.manifest import (
     LENGTH,
     TOKENS,
 )
-from t2f_train.layers import LEAKY_SLOPE, NORM_EPSILON
+from t2f_train.layers import LEAKY_SLOPE
 
 OPSET = 17
 IR_VERSION = 8
@@ -96,11 +96,11 @@ def text_encoder_graph(encoder: FrozenTextEncoder) -> onnx.ModelProto:
     by_length = build.node("Transpose", [TOKENS], "tokens_by_length", perm=[1, 0])
     table = build.weight("embedding", encoder.embedding)
     embedded = build.node("Gather", [table, by_length], "embedded")
-    bias = np.concatenate([_onnx_gates(encoder.input_bias), _onnx_gates(encoder.state_bias)])
+    bias = np.concatenate([onnx_gates(encoder.input_bias), onnx_gates(encoder.state_bias)])
     inputs = [
         embedded,
-        build.weight("lstm_input_weight", _onnx_gates(encoder.input_weight)[None]),
-        build.weight("lstm_state_weight", _onnx_gates(encoder.state_weight)[None]),
+        build.weight("lstm_input_weight", onnx_gates(encoder.input_weight)[None]),
+        build.weight("lstm_state_weight", onnx_gates(encoder.state_weight)[None]),
         build.weight("lstm_bias", bias[None]),
         lengths,
     ]
@@ -127,7 +127,7 @@ def text_encoder_graph(encoder: FrozenTextEncoder) -> onnx.ModelProto:
     )
 
 
-def _onnx_gates(weights: NDArray[np.float32]) -> NDArray[np.float32]:
+def onnx_gates(weights: NDArray[np.float32]) -> NDArray[np.float32]:
     """Reorders an LSTM's gates from torch's (input, forget, cell, output) to ONNX's."""
     input_gate, forget, cell, output = np.split(weights, 4)
     return np.concatenate([input_gate, output, forget, cell])
@@ -142,11 +142,11 @@ def generator_graph(generator: FrozenGenerator) -> onnx.ModelProto:
     """
     build = GraphBuilder()
     channels = generator.convolutions[0].kernel.shape[1]
-    build.weight(EPSILON, np.array(NORM_EPSILON, np.float32))
+    build.weight(EPSILON, np.array(generator.epsilon, np.float32))
     dense = build.node(
         "Gemm",
         [
-            LATENT,
+            _unscaled(build) if generator.has_scale else LATENT,
             build.weight("dense_weight", generator.dense.weight),
             build.weight("dense_bias", generator.dense.bias),
         ],
@@ -155,7 +155,7 @@ def generator_graph(generator: FrozenGenerator) -> onnx.ModelProto:
     )
     shape = build.weight("first_shape", np.array([-1, channels, 4, 4], np.int64))
     features = build.node("Reshape", [dense, shape], "first")
-    features = _activate(build, features)
+    features = (_activate if generator.has_first_norm else _leaky_relu)(build, features)
     for index, convolution in enumerate(generator.convolutions):
         features = _convolve(build, features, convolution, f"convolution_{index}")
         features = _activate(build, features)
@@ -195,9 +195,23 @@ def _convolve(build: GraphBuilder, features: str, convolution: FrozenConvolution
     return build.node("Conv", [features, kernel, bias], name, kernel_shape=[side, side], pads=pads)
 
 
+def _unscaled(build: GraphBuilder) -> str:
+    """The latent divided by its first value; see `FrozenGenerator.has_scale`."""
+    bounds = [
+        build.weight(f"scale_{name}", np.array([value], np.int64))
+        for name, value in (("start", 0), ("end", 1), ("axis", 1))
+    ]
+    scale = build.node("Slice", [LATENT, *bounds], "scale")
+    return build.node("Div", [LATENT, scale], "unscaled")
+
+
+def _leaky_relu(build: GraphBuilder, features: str) -> str:
+    return build.node("LeakyRelu", [features], f"{features}_active", alpha=LEAKY_SLOPE)
+
+
 def _activate(build: GraphBuilder, features: str) -> str:
     """Leaky ReLU, then pixel norm (ProGAN, arXiv:1710.10196, section 4.2)."""
-    active = build.node("LeakyRelu", [features], f"{features}_active", alpha=LEAKY_SLOPE)
+    active = _leaky_relu(build, features)
     square = build.node("Mul", [active, active], f"{features}_square")
     mean = build.node("ReduceMean", [square], f"{features}_mean", axes=[1], keepdims=1)
     offset = build.node("Add", [mean, EPSILON], f"{features}_offset")

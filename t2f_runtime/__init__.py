@@ -6,12 +6,15 @@ from t2f_runtime.errors import (
     BundleError,
     DescriptionError,
     EngineError,
+    KeyFileError,
     MissingPackageError,
+    PackError,
     PictureError,
     T2FError,
     VerificationError,
 )
 from t2f_runtime.generator import FaceGenerator
+from t2f_runtime.trust import PublicKey
 
 __all__ = [
     "ArgumentError",
@@ -20,8 +23,11 @@ __all__ = [
     "DescriptionError",
     "EngineError",
     "FaceGenerator",
+    "KeyFileError",
     "MissingPackageError",
+    "PackError",
     "PictureError",
+    "PublicKey",
     "T2FError",
     "VerificationError",
     "__version__",

@@ -1,197 +1,200 @@
-"""The bundle: a folder of networks and what they need, each file held against its SHA-256."""
+"""The bundle: networks and what they need, in a folder or packed, each held against its SHA-256."""
 
 import hashlib
-import stat
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import BinaryIO
 
+from t2f_runtime.archive import PackedFiles
+from t2f_runtime.bundle_files import BundleFiles
+from t2f_runtime.bundle_folder import FolderFiles
+from t2f_runtime.engine_index import EngineEntry
 from t2f_runtime.errors import BundleError
+from t2f_runtime.external_data import check_self_contained
 from t2f_runtime.manifest import (
     MANIFEST,
+    MODEL_CARD,
+    SIGNATURE,
     FileEntry,
+    Graphs,
     Manifest,
     Precision,
     decode_manifest,
     files_to_run,
 )
-
-PACKED_SUFFIX = ".t2f"
-MAXIMUM_MANIFEST_BYTES = 16 * 2**20
-"""A manifest is some kilobytes; more than this is something else."""
-
-_CHUNK_BYTES = 2**20
+from t2f_runtime.trust import PublicKey, Signature, check_signature, decode_signature
 
 
 class Bundle:
-    """A folder whose every file is what its manifest says.
+    """A folder or an archive whose every file is what its manifest says.
 
-    Made by `Bundle.open`; holding one keeps the bytes that `open` was asked to keep in memory.
+    Made by `Bundle.open`; holding one keeps the bytes that `open` was asked to keep in memory. A
+    packed bundle is mapped into memory and may be replaced, but not rewritten, while one is held.
 
     Attributes:
-        folder: Where the bundle lies.
         manifest: What it says about itself.
+        manifest_bytes: The manifest as it lies there, which is what a signature signs.
+        signer: The trusted key that has signed it; None where `open` was given no keys.
     """
 
-    def __init__(self, folder: Path, manifest: Manifest, kept: Mapping[str, bytes]) -> None:
-        self.folder = folder
+    def __init__(
+        self, files: BundleFiles, data: bytes, manifest: Manifest, signer: PublicKey | None
+    ) -> None:
         self.manifest = manifest
-        self._kept = kept
+        self.manifest_bytes = data
+        self.signer = signer
+        self._files = files
+        self._kept: dict[str, bytes] = {}
 
     @classmethod
-    def open(cls, path: str | Path, *, keep: Precision | None = None) -> "Bundle":
+    def open(
+        cls,
+        path: str | Path,
+        *,
+        keep: Precision | None = None,
+        trusted: Sequence[PublicKey] | None = None,
+    ) -> "Bundle":
         """Opens a bundle and verifies every file that its manifest lists.
 
         Args:
-            path: The bundle's folder.
+            path: The bundle's folder, or a packed bundle, which is read where it lies.
             keep: The precision that will be run. The bytes of its networks and of the tokeniser
                 are kept from the one pass that verifies them, so that loading reads nothing twice.
+            trusted: Open only what one of these keys has signed; with an empty list, nothing. None
+                checks no signature.
 
         Raises:
-            BundleError: A file is missing, truncated, altered or outside the folder, the manifest
-                is not one that this T2F reads, or `path` is not a bundle's folder.
+            BundleError: A file is missing, truncated, altered or outside the bundle, the manifest
+                is not one that this T2F reads, a network keeps weights in another file, `path` is
+                no bundle, or it is not signed by a trusted key.
+            MissingPackageError: `trusted` is given, and the package that checks is not installed.
         """
-        folder = Path(path)
-        _check_is_folder(folder)
-        manifest = _read_manifest(folder)
-        if keep is not None and keep not in manifest.graphs:
-            raise BundleError(
-                f"{folder} holds no networks of precision '{keep}'; "
-                f"it has: {', '.join(manifest.graphs)}"
-            )
+        files = _open_files(Path(path))
+        data = files.read_manifest()
+        signer = None
+        if trusted is not None:  # before anything that the manifest says is looked into
+            signer = check_signature(data, _read_signature(files), trusted, str(path))
+        manifest = decode_manifest(data, source=files.where(MANIFEST))
+        files.check_listed(manifest)
+        bundle = cls(files, data, manifest, signer)
+        if keep is not None:
+            bundle.graphs(keep)
         wanted = set() if keep is None else files_to_run(manifest, keep)
-        kept = {}
         for name, entry in manifest.files.items():
             if name in wanted:
-                kept[name] = _read_file(folder, name, entry)
+                bundle._kept[name] = bundle.read(name)
             else:
-                _verify_file(folder, name, entry)
-        return cls(folder, manifest, kept)
+                files.verify(name, entry)
+        return bundle
+
+    @property
+    def path(self) -> Path:
+        """Where the bundle lies: a folder, or a packed bundle."""
+        return self._files.path
+
+    @property
+    def folder(self) -> Path:
+        """`path`."""
+        return self._files.path
 
     @property
     def bundle_id(self) -> str:
-        """SHA-256 over names, sizes and hashes of the files: equal for bundles that draw alike."""
-        table = "".join(
-            f"{entry.sha256} {entry.bytes} {name}\n"
-            for name, entry in sorted(self.manifest.files.items())
-        )
-        return hashlib.sha256(table.encode()).hexdigest()
+        """See `identify`."""
+        return identify(self.manifest.files)
 
     @property
     def short_id(self) -> str:
         """The first 12 digits of `bundle_id`: enough for people to tell bundles apart."""
         return self.bundle_id[:12]
 
+    def graphs(self, precision: Precision) -> Graphs:
+        """Returns what the manifest says of the networks of one precision.
+
+        Raises:
+            BundleError: There are none.
+        """
+        if precision not in self.manifest.graphs:
+            raise BundleError(
+                f"{self.path} holds no networks of precision '{precision}'; "
+                f"it has: {', '.join(self.manifest.graphs)}"
+            )
+        return self.manifest.graphs[precision]
+
     def read(self, name: str) -> bytes:
         """Returns the bytes of a file; the hash is taken of the very bytes that are returned.
 
         Raises:
-            BundleError: The manifest lists no such file, or the file has changed since `open`.
+            BundleError: The manifest lists no such file, the file has changed since `open`, or it
+                is a network that keeps weights in another file.
         """
         if name in self._kept:
             return self._kept[name]
         entry = self.manifest.files.get(name)
         if entry is None:
             raise BundleError(
-                f"{self.folder} lists no file {name!r}; it has: {', '.join(self.manifest.files)}"
+                f"{self.path} lists no file {name!r}; it has: {', '.join(self.manifest.files)}"
             )
-        return _read_file(self.folder, name, entry)
+        data = self._files.read(name, entry)
+        if name in _networks(self.manifest):
+            check_self_contained(data, self._files.where(name))
+        return data
+
+    def read_engine(self, entry: EngineEntry) -> bytes:
+        """Returns the bytes of an engine of the index; `open` verifies none, this does.
+
+        Raises:
+            BundleError: The file is missing or not what the index says.
+        """
+        expected = FileEntry(bytes=entry.bytes, sha256=entry.sha256)
+        return self._files.read(entry.file, expected)
+
+    def read_signature_file(self) -> bytes | None:
+        """Returns the signature as it lies there; None where there is none.
+
+        Raises:
+            BundleError: It cannot be read, or is too large.
+        """
+        return self._files.read_signature()
+
+    def read_signature(self) -> Signature | None:
+        """Returns the signature, which only `open` with `trusted` checks; None without one.
+
+        Raises:
+            BundleError: There is a signature that cannot be read.
+        """
+        return _read_signature(self._files)
 
 
-def _check_is_folder(folder: Path) -> None:
-    if folder.is_dir():
-        return
-    if folder.is_file():
-        kind = "a packed bundle" if folder.suffix == PACKED_SUFFIX else "a file"
-        raise BundleError(
-            f"{folder} is {kind}; this version reads bundles unpacked: give the unpacked folder"
-        )
-    raise BundleError(f"{folder} is no folder; make a bundle with: t2f export RUN -o {folder}")
+def identify(files: Mapping[str, FileEntry]) -> str:
+    """SHA-256 over names, sizes and hashes of a bundle's files: equal for those that draw alike.
+
+    The model card is left out, which tells of the others.
+
+    Args:
+        files: What the manifest lists.
+    """
+    table = "".join(
+        f"{entry.sha256} {entry.bytes} {name}\n"
+        for name, entry in sorted(files.items())
+        if name != MODEL_CARD
+    )
+    return hashlib.sha256(table.encode()).hexdigest()
 
 
-def _read_manifest(folder: Path) -> Manifest:
-    path = folder / MANIFEST
-    try:
-        if not path.exists():
-            raise BundleError(
-                f"{folder} holds no {MANIFEST}; make a bundle with: t2f export RUN -o {folder}"
-            )
-        size = _regular_size(path, path)
-        if size > MAXIMUM_MANIFEST_BYTES:
-            raise BundleError(
-                f"{path} has {size} bytes; a manifest has {MAXIMUM_MANIFEST_BYTES} at most"
-            )
-        data = path.read_bytes()
-    except OSError as error:
-        raise BundleError(f"{path} cannot be read: {error.strerror or error}") from error
-    return decode_manifest(data, source=str(path))
+def _open_files(path: Path) -> BundleFiles:
+    if path.is_dir():
+        return FolderFiles(path)
+    if path.is_file():
+        return PackedFiles(path)
+    raise BundleError(
+        f"{path} is no folder and no packed bundle; make a bundle with: t2f export RUN -o {path}"
+    )
 
 
-def _read_file(folder: Path, name: str, entry: FileEntry) -> bytes:
-    """Reads a file whole and verifies what was read."""
-    path = folder / name
-    try:
-        with _open_file(folder, name, entry) as file:
-            # One byte more than expected, so that a file that grew is noticed and never read whole.
-            data = file.read(entry.bytes + 1)
-    except OSError as error:
-        raise BundleError(f"{path} cannot be read: {error.strerror or error}") from error
-    _check_size(path, len(data), entry)
-    _check_hash(path, hashlib.sha256(data).hexdigest(), entry)
-    return data
+def _read_signature(files: BundleFiles) -> Signature | None:
+    data = files.read_signature()
+    return None if data is None else decode_signature(data, files.where(SIGNATURE))
 
 
-def _verify_file(folder: Path, name: str, entry: FileEntry) -> None:
-    """Verifies a file in small pieces, since nobody has asked for its bytes."""
-    path = folder / name
-    digest = hashlib.sha256()
-    try:
-        with _open_file(folder, name, entry) as file:
-            while chunk := file.read(_CHUNK_BYTES):
-                digest.update(chunk)
-    except OSError as error:
-        raise BundleError(f"{path} cannot be read: {error.strerror or error}") from error
-    _check_hash(path, digest.hexdigest(), entry)
-
-
-def _open_file(folder: Path, name: str, entry: FileEntry) -> BinaryIO:
-    path = folder / name
-    try:
-        target = path.resolve(strict=True)
-    except FileNotFoundError as error:
-        raise BundleError(
-            f"{path} is missing, though {MANIFEST} lists it; copy the whole bundle again"
-        ) from error
-    except RuntimeError as error:  # how Python before 3.13 reports a loop of symbolic links
-        raise BundleError(f"{path} cannot be read: {error}") from error
-    if not target.is_relative_to(folder.resolve()):
-        raise BundleError(f"{path} leads outside the bundle, to {target}; copy the file itself")
-    _check_size(path, _regular_size(path, target), entry)
-    return target.open("rb")
-
-
-def _regular_size(path: Path, target: Path) -> int:
-    """Size of a regular file, found before it is opened: opening a pipe would wait for ever."""
-    status = target.stat()
-    if not stat.S_ISREG(status.st_mode):
-        raise BundleError(f"{path} is not a regular file; copy the whole bundle again")
-    return status.st_size
-
-
-def _check_size(path: Path, size: int, entry: FileEntry) -> None:
-    if size < entry.bytes:
-        raise BundleError(
-            f"{path} is truncated: {size} of {entry.bytes} bytes; copy the whole bundle again"
-        )
-    if size > entry.bytes:
-        raise BundleError(
-            f"{path} is altered: {size} bytes instead of {entry.bytes}; copy the whole bundle again"
-        )
-
-
-def _check_hash(path: Path, sha256: str, entry: FileEntry) -> None:
-    if sha256 != entry.sha256:
-        raise BundleError(
-            f"{path} is altered: its SHA-256 is {sha256} instead of {entry.sha256}; "
-            "copy the whole bundle again"
-        )
+def _networks(manifest: Manifest) -> set[str]:
+    graphs = manifest.graphs.values()
+    return {graph.file for pair in graphs for graph in (pair.text_encoder, pair.generator) if graph}

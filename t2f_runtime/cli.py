@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from t2f_runtime import __version__, commands
+from t2f_runtime import __version__, bundle_commands, commands, verify_command
 from t2f_runtime.errors import MissingPackageError, T2FError
 
 if TYPE_CHECKING:
@@ -98,4 +98,8 @@ def main() -> None:
 
 main.add_command(commands.generate)
 main.add_command(commands.info)
-main.add_command(commands.verify)
+main.add_command(verify_command.verify)
+main.add_command(bundle_commands.pack)
+main.add_command(bundle_commands.unpack)
+main.add_command(bundle_commands.sign)
+main.add_command(bundle_commands.keys)

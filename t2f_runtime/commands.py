@@ -1,8 +1,9 @@
-"""The commands that every installation of T2F has: generate, info, verify."""
+"""The commands that every installation of T2F has: generate and info."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, get_args
 
 import click
 import msgspec
@@ -10,16 +11,20 @@ from PIL import Image
 
 from t2f_runtime import __version__
 from t2f_runtime.bundle import Bundle
-from t2f_runtime.errors import DescriptionError
+from t2f_runtime.errors import DescriptionError, KeyFileError
 from t2f_runtime.generator import MAXIMUM_FACES, FaceGenerator
 from t2f_runtime.latent import LARGEST_SEED
-from t2f_runtime.manifest import ParityReport, TextSettings
+from t2f_runtime.manifest import Manifest, ParityReport, Precision, Provenance, TextSettings
 from t2f_runtime.picture_files import check_picture_path, save_picture
 from t2f_runtime.sheet import contact_sheet, enlarge
-from t2f_runtime.verification import verify as verify_bundle
+from t2f_runtime.trust import PublicKey
+from t2f_runtime.verification import describe_tolerance
 
 MAXIMUM_LIST_BYTES = 16 * 2**20
 """The longest file of descriptions."""
+
+TRUST_VARIABLE = "T2F_TRUST"
+"""Key files that all commands trust, parted as in PATH."""
 
 _SHEET_FACE_PIXELS = 128
 """Faces on a sheet are enlarged to at least this side, for people to see them."""
@@ -27,11 +32,21 @@ _SHEET_FACE_PIXELS = 128
 _NOTE_CHARACTERS = 2**16
 """Readers of PNG refuse text much longer than this."""
 
-_BUNDLE = click.argument("bundle", type=click.Path(path_type=Path))
+BUNDLE = click.argument("bundle", type=click.Path(path_type=Path))
+TRUST = click.option(
+    "--trust",
+    "key_files",
+    metavar="KEYFILE",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    envvar=TRUST_VARIABLE,
+    show_envvar=True,
+    help="Open only what this public key has signed; may be given several times.",
+)
 
 
 @click.command()
-@_BUNDLE
+@BUNDLE
 @click.argument("descriptions", nargs=-1, metavar="[DESCRIPTION]...")
 @click.option(
     "--from",
@@ -67,7 +82,15 @@ _BUNDLE = click.argument("bundle", type=click.Path(path_type=Path))
     help="Enlarge each face this many times.  [default: 1, on a sheet enough to see them]",
 )
 @click.option("--sheet", is_flag=True, help="Draw a captioned sheet even of one face.")
-def generate(
+@click.option(
+    "--precision",
+    type=click.Choice(get_args(Precision)),
+    default="float32",
+    show_default=True,
+    help="Which of the bundle's networks draw.",
+)
+@TRUST
+def generate(  # noqa: PLR0913 (options arrive as arguments)
     bundle: Path,
     descriptions: tuple[str, ...],
     description_file: BinaryIO | None,
@@ -75,7 +98,9 @@ def generate(
     seed: int,
     count: int,
     scale: int | None,
+    key_files: tuple[Path, ...],
     *,
+    precision: Precision,
     sheet: bool,
 ) -> None:
     """Draw faces from descriptions, or without any where the model has no text.
@@ -92,8 +117,8 @@ def generate(
     check_picture_path(output)
     if description_file is not None:
         descriptions += read_descriptions(description_file)
-    opened = Bundle.open(bundle, keep="float32")
-    generator = FaceGenerator.from_bundle(opened)
+    opened = Bundle.open(bundle, keep=precision, trusted=read_trusted(key_files))
+    generator = FaceGenerator.from_bundle(opened, precision=precision)
     if generator.takes_text and not descriptions:
         raise click.UsageError('Give a DESCRIPTION, such as "a bald man", or --from FILE.')
     _check_all(generator, descriptions)
@@ -109,42 +134,29 @@ def generate(
 
 
 @click.command()
-@_BUNDLE
+@BUNDLE
 @click.option("--json", "as_json", is_flag=True, help="Print the manifest and the ids as JSON.")
-def info(bundle: Path, *, as_json: bool) -> None:
-    """Say what a bundle is: sizes, files, where it comes from, how well it agrees with torch.
+@TRUST
+def info(bundle: Path, key_files: tuple[Path, ...], *, as_json: bool) -> None:
+    """Say what a bundle is: files, where it comes from, who signed it, how it agrees with torch.
 
     \b
     Examples:
       t2f info BUNDLE
       t2f info BUNDLE --json
     """  # noqa: D301 (click's mark is the backspace)
-    opened = Bundle.open(bundle)
+    opened = Bundle.open(bundle, trusted=read_trusted(key_files))
     if as_json:
-        facts = {"bundle_id": opened.bundle_id, "manifest": opened.manifest}
+        facts = {
+            "bundle_id": opened.bundle_id,
+            "signed_by": _signer(opened),
+            "is_trusted": opened.signer is not None,
+            "manifest": opened.manifest,
+        }
         click.echo(msgspec.json.format(msgspec.json.encode(facts), indent=2))
         return
     for line in _describe(opened):
         click.echo(line)
-
-
-@click.command()
-@_BUNDLE
-@click.option(
-    "--threads", type=click.IntRange(1, 1024), help="Threads a face.  [default: the usable CPUs]"
-)
-def verify(bundle: Path, threads: int | None) -> None:
-    """Check a bundle's files, and that it draws here what the trained model drew.
-
-    \b
-    Example:
-      t2f verify BUNDLE
-    """  # noqa: D301 (click's mark is the backspace)
-    opened = Bundle.open(bundle, keep="float32")
-    for name, entry in opened.manifest.files.items():
-        click.echo(f"ok: {name} has its {entry.bytes} bytes and its SHA-256")
-    report = verify_bundle(opened, threads=threads)
-    click.echo(f"ok: {describe_parity(report)}")
 
 
 def read_descriptions(file: BinaryIO) -> tuple[str, ...]:
@@ -168,13 +180,26 @@ def read_descriptions(file: BinaryIO) -> tuple[str, ...]:
     return tuple(line.removesuffix("\r") for line in text.split("\n") if line.strip())
 
 
+def read_trusted(key_files: Sequence[Path]) -> list[PublicKey] | None:
+    """Reads the keys that a command was told to trust; None where it was told nothing.
+
+    Raises:
+        KeyFileError: A file is no public key, or the environment names no file at all.
+        MissingPackageError: The package `cryptography` is not installed.
+    """
+    if not key_files and TRUST_VARIABLE in os.environ:
+        # Whoever set it meant to check something.
+        raise KeyFileError(f"{TRUST_VARIABLE} is set but names no file; name one, or unset it")
+    return [PublicKey.read(path) for path in key_files] or None
+
+
 def describe_parity(report: ParityReport) -> str:
     """Says in one line how two engines' pictures compare."""
     ratio = "identical" if report.psnr_db is None else f"PSNR {report.psnr_db:.1f} dB"
     return (
         f"{report.faces} faces in {report.precision} with {report.engine} are "
         f"{report.maximum_levels} levels at most from {report.against} "
-        f"({report.tolerance_levels} allowed), {report.mean_levels:.4f} on average, {ratio}"
+        f"({describe_tolerance(report)}), {report.mean_levels:.4f} on average, {ratio}"
     )
 
 
@@ -215,6 +240,7 @@ def _describe(bundle: Bundle) -> list[str]:
     facts: dict[str, Any] = {
         "name": manifest.name,
         "bundle id": bundle.short_id,
+        "signed": _describe_signature(bundle),
         "made by": f"t2f {manifest.t2f_version}, commit {provenance.commit or 'unknown'}",
         "licence": manifest.licence or "not stated",
         "pictures": f"{manifest.image_size}x{manifest.image_size} pixels",
@@ -222,21 +248,61 @@ def _describe(bundle: Bundle) -> list[str]:
         f"+ noise {manifest.noise_size}",
         "text": _describe_text(manifest.text),
         "precisions": ", ".join(manifest.graphs),
-        "run": f"{provenance.run_name}, {provenance.images_seen} images seen",
-        "data": f"{provenance.data_reader}: {provenance.data_images} images, "
-        f"{provenance.data_descriptions} descriptions, "
-        f"licence {provenance.data_licence or 'not stated'}",
+        "run": _describe_run(provenance),
+        "data": f"{_describe_data(provenance)}, licence {provenance.data_licence or 'not stated'}",
         "metrics": ", ".join(f"{key} {value:.4g}" for key, value in provenance.metrics.items())
         or "none",
         "references": f"{len(manifest.references)} pictures",
     }
     lines = [f"{key + ':':<12} {value}" for key, value in facts.items()]
     lines += [f"{'parity:':<12} {describe_parity(report)}" for report in manifest.parity]
-    lines += [
-        f"{'file:':<12} {name}, {entry.bytes} bytes, SHA-256 {entry.sha256}"
-        for name, entry in manifest.files.items()
-    ]
+    lines += _describe_files(manifest)
     return [printable(line) for line in lines]
+
+
+def _signer(bundle: Bundle) -> str | None:
+    """Fingerprint of the key that a bundle says it is signed by."""
+    signature = bundle.read_signature()
+    return None if signature is None else signature.key.fingerprint
+
+
+def _describe_signature(bundle: Bundle) -> str:
+    signer = _signer(bundle)
+    if signer is None:
+        return "no"
+    if bundle.signer is None:
+        return f"by the key {signer}; not checked: give --trust KEYFILE"
+    return f"by the trusted key {signer}"
+
+
+def _describe_files(manifest: Manifest) -> list[str]:
+    """The size report: files and engines, largest first, each with its share of all."""
+    listed = [("file:", name, e.bytes, e.sha256) for name, e in manifest.files.items()]
+    listed += [("engine:", e.file, e.bytes, e.sha256) for e in manifest.engines]
+    listed.sort(key=lambda file: -file[2])
+    total = sum(size for _, _, size, _ in listed)
+    return [
+        f"{'size:':<12} {total / 2**20:.1f} MiB in {len(listed)} files",
+        *(
+            f"{kind:<12} {name}, {size} bytes ({size / (total or 1):.1%}), SHA-256 {sha256}"
+            for kind, name, size, sha256 in listed
+        ),
+    ]
+
+
+def _describe_run(provenance: Provenance) -> str:
+    seen = "unknown" if provenance.images_seen is None else provenance.images_seen
+    imported = "" if provenance.origin == "t2f" else f"imported from {provenance.origin}, "
+    return f"{provenance.run_name}, {imported}{seen} images seen"
+
+
+def _describe_data(provenance: Provenance) -> str:
+    if provenance.data_reader is None:
+        return "unknown"
+    return (
+        f"{provenance.data_reader}: {provenance.data_images} images, "
+        f"{provenance.data_descriptions} descriptions"
+    )
 
 
 def _describe_text(text: TextSettings | None) -> str:

@@ -29,6 +29,14 @@ class MissingPackageError(T2FError):
     """A command needs a package that an extra of T2F installs."""
 
 
+class KeyFileError(T2FError):
+    """A file is no key that signs or checks bundles, or a key cannot be written."""
+
+
+class PackError(T2FError):
+    """A bundle cannot be packed, unpacked or signed where it was asked for."""
+
+
 class PictureError(T2FError):
     """A picture cannot be written where it was asked for."""
 

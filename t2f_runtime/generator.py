@@ -22,12 +22,12 @@ from t2f_runtime.manifest import (
 )
 from t2f_runtime.sessions import Session, open_session
 from t2f_runtime.text import Tokenizer
+from t2f_runtime.trust import PublicKey
 
 MAXIMUM_FACES = 10_000
 """The most faces of one call, so that a slip of the keyboard cannot fill the memory."""
 
 _MAXIMUM_THREADS = 1024
-_PRECISION: Precision = "float32"
 _NO_CONDITION = np.empty(0, dtype=np.float32)
 
 Pictures = NDArray[np.uint8]
@@ -74,37 +74,54 @@ class FaceGenerator:
 
     @classmethod
     def load(
-        cls, bundle: str | Path, *, engine: str = "onnx-cpu", threads: int | None = None
+        cls,
+        bundle: str | Path,
+        *,
+        engine: str = "onnx-cpu",
+        precision: Precision = "float32",
+        threads: int | None = None,
+        trusted: Sequence[PublicKey] | None = None,
     ) -> "FaceGenerator":
         """Loads a bundle: the slow step, to be done once.
 
         Args:
-            bundle: The bundle's folder.
+            bundle: The bundle's folder, or a packed bundle.
             engine: What runs the networks: `onnx-cpu`.
+            precision: Which of the bundle's networks: `float32`, which every bundle has, `float16`
+                or `int8`. On a CPU the others are no faster.
             threads: Threads that work on one face; None takes the CPUs this process may use.
+            trusted: Load only what one of these keys has signed; None checks no signature.
 
         Raises:
-            BundleError: The bundle is missing, incomplete, altered, or of another schema.
+            BundleError: The bundle is missing, incomplete, altered, of another schema, without
+                networks of that precision, or not signed by a trusted key.
             EngineError: The engine is unknown, not installed, or cannot run the bundle.
+            MissingPackageError: `trusted` is given, and the package that checks is not installed.
         """
-        return cls.from_bundle(Bundle.open(bundle, keep=_PRECISION), engine=engine, threads=threads)
+        opened = Bundle.open(bundle, keep=precision, trusted=trusted)
+        return cls.from_bundle(opened, engine=engine, precision=precision, threads=threads)
 
     @classmethod
     def from_bundle(
-        cls, bundle: Bundle, *, engine: str = "onnx-cpu", threads: int | None = None
+        cls,
+        bundle: Bundle,
+        *,
+        engine: str = "onnx-cpu",
+        precision: Precision = "float32",
+        threads: int | None = None,
     ) -> "FaceGenerator":
         """Loads a bundle that is open already; as `load` otherwise."""
         if threads is not None:
             threads = check_whole_number("threads", threads, largest=_MAXIMUM_THREADS, least=1)
         manifest = bundle.manifest
-        graphs = manifest.graphs[_PRECISION]
+        graphs = bundle.graphs(precision)
 
         def opened(graph: Graph) -> Session:
             return open_session(bundle.read(graph.file), engine=engine, threads=threads)
 
         return cls(
             manifest,
-            tokenizer=_open_tokenizer(bundle),
+            tokenizer=open_tokenizer(bundle),
             text_encoder=opened(graphs.text_encoder) if graphs.text_encoder else None,
             generator=opened(graphs.generator),
         )
@@ -285,7 +302,12 @@ class FaceGenerator:
         return picture
 
 
-def _open_tokenizer(bundle: Bundle) -> Tokenizer | None:
+def open_tokenizer(bundle: Bundle) -> Tokenizer | None:
+    """Opens the tokenizer of a bundle; None where the model has no text.
+
+    Raises:
+        BundleError: It is not the one that the manifest describes.
+    """
     text = bundle.manifest.text
     if text is None:
         return None

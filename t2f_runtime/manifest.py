@@ -1,27 +1,36 @@
 """The schema of a bundle's manifest: what a bundle holds, and what its networks take and give."""
 
 import math
-import re
-from pathlib import PurePosixPath
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import Meta
 
+from t2f_runtime.engine_index import EngineEntry, check_engines
 from t2f_runtime.errors import BundleError
+from t2f_runtime.manifest_fields import MANIFEST as MANIFEST  # noqa: PLC0414 (taken from here)
+from t2f_runtime.manifest_fields import Count, Sha256, Size, check_file_name
+from t2f_runtime.manifest_fields import Precision as Precision  # noqa: PLC0414 (as above)
+from t2f_runtime.manifest_measures import Calibration as Calibration  # noqa: PLC0414 (as above)
+from t2f_runtime.manifest_measures import LayerError as LayerError  # noqa: PLC0414 (as above)
+from t2f_runtime.manifest_measures import ParityReport as ParityReport  # noqa: PLC0414 (as above)
 from t2f_runtime.text import TokenizerKind
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 """The one version of the schema that this T2F reads and writes."""
 
-MANIFEST = "manifest.json"
 TOKENIZER = "tokenizer.model"
 VOCABULARY = "vocabulary.txt"
-"""What a bundle has in the place of `TOKENIZER` where the text encoder reads word pieces."""
+"""What a bundle has in the place of `TOKENIZER` where the text encoder reads word pieces or whole
+words."""
 TEXT_ENCODER = "text_encoder.onnx"
 GENERATOR = "generator.onnx"
 REFERENCE = "reference.png"
 """The manifest's `references`, as torch drew them: the pictures side by side."""
+MODEL_CARD = "MODEL_CARD.md"
+"""What the manifest tells, written for people."""
+SIGNATURE = "signature.json"
+"""Signs the manifest, and so cannot be listed in it."""
 
 TOKENS = "tokens"
 CONDITION_MEAN = "condition_mean"
@@ -31,11 +40,6 @@ IMAGE = "image"
 
 BATCH = "batch"
 LENGTH = "length"
-
-Precision = Literal["float32", "float16", "int8", "fp8"]
-Size = Annotated[int, Meta(ge=1)]
-Count = Annotated[int, Meta(ge=0)]
-Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 
 
 class Tensor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -60,20 +64,26 @@ class Graph(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """What it gives, in order."""
 
 
-class Graphs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Graphs(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
+):
     """The networks of one precision."""
 
     text_encoder: Graph | None
     """Tokens to the mean and log-variance of the condition; None where the model has no text."""
     generator: Graph
     """Latents to pictures."""
+    calibration: Calibration | None = None
+    """What they were calibrated on; None where nothing is quantised."""
+    layers: tuple[LayerError, ...] = ()
+    """The sensitivity of each layer that can be quantised, in the order of the graphs."""
 
 
 class TextSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How descriptions become tokens."""
 
     tokenizer: str
-    """Name of the SentencePiece model or the WordPiece vocabulary in the bundle."""
+    """Name of the SentencePiece model or the vocabulary in the bundle."""
     kind: TokenizerKind
     """Which of them it is."""
     vocabulary_size: Size
@@ -98,26 +108,29 @@ class FileEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 class Provenance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where a bundle comes from."""
 
+    origin: str = "t2f"
+    """What trained the networks: `t2f`, or the program whose files were imported."""
     run_name: str
-    """Name of the training run."""
+    """Name of the training run, or of the imported file."""
     configuration: dict[str, Any]
-    """The run's whole configuration."""
+    """The run's whole configuration; of an imported model, all that its files tell."""
     checkpoint_sha256: Sha256
-    """SHA-256 of the checkpoint that was frozen."""
+    """SHA-256 of the checkpoint, or of the imported file, that was frozen."""
     commit: str | None
     """Commit of the T2F that exported; None outside a repository."""
-    data_reader: str
-    """What read the training data: `face2text`, `celeba`, …"""
-    data_fingerprint: str
-    """Tells one set of training data from another."""
-    data_images: Count
-    """Number of training images."""
-    data_descriptions: Count
-    """Number of descriptions of them."""
+    data_reader: str | None
+    """What read the training data: `face2text`, `celeba`, …; None where nobody knows the data, as
+    of an imported model."""
+    data_fingerprint: str | None
+    """Tells one set of training data from another; None likewise."""
+    data_images: Count | None
+    """Number of training images; None likewise."""
+    data_descriptions: Count | None
+    """Number of descriptions of them; None likewise."""
     data_licence: str | None
     """Licence of the training data; None where nobody stated one."""
-    images_seen: Count
-    """Real images that the discriminator saw in training."""
+    images_seen: Count | None
+    """Real images that the discriminator saw in training; None where nobody counted them."""
     metrics: dict[str, float]
     """The last value of each metric of the run."""
     versions: dict[str, str]
@@ -133,35 +146,10 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """The seed that it is drawn with."""
 
 
-class ParityReport(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How far the pictures of one engine are from those of another."""
-
-    precision: Precision
-    """Precision of the networks under test."""
-    engine: str
-    """The engine under test."""
-    against: str
-    """What it was held against: `torch`, or the file of reference pictures."""
-    faces: Size
-    """Number of pictures compared."""
-    maximum_levels: Annotated[int, Meta(ge=0, le=255)]
-    """The largest difference of any value, in levels of 0 to 255."""
-    mean_levels: Annotated[float, Meta(ge=0, le=255)]
-    """The mean absolute difference, in levels."""
-    psnr_db: float | None
-    """Peak signal-to-noise ratio in decibels; None where the pictures are identical."""
-    tolerance_levels: Annotated[int, Meta(ge=0, le=255)]
-    """The largest `maximum_levels` that passes."""
-    worst_description: str | None
-    """The description whose picture differs most; None where the model has no text."""
-    worst_seed: Annotated[int, Meta(ge=0)]
-    """The seed of that picture."""
-
-
 class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """All that a bundle says about itself."""
 
-    schema_version: Literal[2]
+    schema_version: Literal[3]
     """`SCHEMA_VERSION`; read before everything else."""
     t2f_version: str
     """Version of the T2F that made the bundle."""
@@ -182,13 +170,15 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     graphs: dict[Precision, Graphs]
     """The networks, by precision; `float32` is always there."""
     files: dict[str, FileEntry]
-    """Every file of the bundle but the manifest, by its name in the folder."""
+    """Every file of the bundle but the manifest, its signature and engines, by its name."""
     references: tuple[Reference, ...]
     """The pictures in `REFERENCE`, from left to right."""
     provenance: Provenance
     """Where the bundle comes from."""
     parity: tuple[ParityReport, ...]
     """How its pictures compared with torch's when it was made."""
+    engines: tuple[EngineEntry, ...] = ()
+    """The engines built from its networks; they come and go, and are not among `files`."""
 
     def __post_init__(self) -> None:
         if self.image_size < 4 or self.image_size & (self.image_size - 1):
@@ -206,6 +196,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         _check_text(self)
         _check_graphs(self)
         _check_files(self)
+        check_engines(self.engines, self.files)
 
     @property
     def takes_text(self) -> bool:
@@ -297,9 +288,12 @@ def _check_numbers(manifest: Manifest) -> None:
     for name, value in manifest.provenance.metrics.items():
         if not math.isfinite(value):
             raise ValueError(f"provenance.metrics['{name}'] is {value}; it must be finite")
-    for report in manifest.parity:
-        if report.psnr_db is not None and not math.isfinite(report.psnr_db):
-            raise ValueError("parity.psnr_db must be finite, or null for identical pictures")
+    ratios = [("parity", report.psnr_db) for report in manifest.parity]
+    for precision, graphs in manifest.graphs.items():
+        ratios += [(f"graphs['{precision}'].layers", layer.psnr_db) for layer in graphs.layers]
+    for part, ratio in ratios:
+        if ratio is not None and not math.isfinite(ratio):
+            raise ValueError(f"{part}.psnr_db must be finite, or null for identical pictures")
 
 
 def _check_text(manifest: Manifest) -> None:
@@ -346,30 +340,11 @@ def _tensors(graph: Graph) -> str:
 def _check_files(manifest: Manifest) -> None:
     for name in manifest.files:
         check_file_name(name)
+        if name == SIGNATURE:
+            raise ValueError(f"files names {SIGNATURE!r}, which signs the manifest itself")
     named = {name for precision in manifest.graphs for name in files_to_run(manifest, precision)}
     if manifest.references:
         named.add(REFERENCE)
     missing = sorted(named - manifest.files.keys())
     if missing:
         raise ValueError(f"files lacks {missing[0]!r}, which the manifest names")
-
-
-def check_file_name(name: str) -> None:
-    """Refuses a name that is not a plain relative POSIX path inside the bundle's folder.
-
-    Raises:
-        ValueError: The name is absolute, climbs out with "..", holds a backslash, a colon (drive
-            letters), NUL or another control character, or has empty parts.
-    """
-    parts = name.split("/")
-    if (
-        any(part in {"", ".", ".."} for part in parts)
-        or re.search(r"[\\:\x00-\x1f\x7f]", name)
-        or PurePosixPath(name).is_absolute()
-    ):
-        raise ValueError(
-            f"files names {name!r}; a file of a bundle has a relative path inside its folder, "
-            "with forward slashes"
-        )
-    if name == MANIFEST:
-        raise ValueError(f"files names {MANIFEST!r}, which cannot hold its own hash")

@@ -1,14 +1,13 @@
 """Writing pictures: whole or not at all, and marked as what they are."""
 
 import io
-import os
-import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from t2f_runtime.atomic_files import write_atomically
 from t2f_runtime.errors import PictureError
 
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
@@ -49,17 +48,8 @@ def save_picture(image: Image.Image, path: Path, *, notes: Mapping[str, str]) ->
         PictureError: The picture cannot be written there.
     """
     check_picture_path(path)
-    unfinished = path.with_name(f".{secrets.token_hex(8)}.unfinished")
     try:
-        data = _encode(image, FORMATS[path.suffix.lower()], notes)
-        try:
-            with unfinished.open("xb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            unfinished.replace(path)
-        finally:
-            unfinished.unlink(missing_ok=True)
+        write_atomically(path, _encode(image, FORMATS[path.suffix.lower()], notes))
     except (OSError, ValueError) as error:  # encoders raise either where a picture is too large
         reason = getattr(error, "strerror", None) or error
         raise PictureError(f"{path} cannot be written: {reason}") from error

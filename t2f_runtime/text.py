@@ -8,10 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from t2f_runtime.errors import BundleError, DescriptionError
+from t2f_runtime.whole_words import WholeWords
 from t2f_runtime.wordpiece import WordPieces
 
-TokenizerKind = Literal["sentencepiece", "wordpiece"]
-"""How a text encoder cuts text: `sentencepiece` is trained with a run, `wordpiece` is BERT's."""
+TokenizerKind = Literal["sentencepiece", "wordpiece", "words"]
+"""How a text encoder cuts text: `sentencepiece` is trained with a run, `wordpiece` is BERT's,
+`words` are the whole words of the original T2F."""
 
 _INVISIBLE = frozenset({"Zs", "Zl", "Zp", "Cc", "Cf", "Mn", "Me"})
 """Unicode categories that alone show nothing. Unassigned code points are not among them: they may
@@ -88,7 +90,7 @@ class Tokenizer:
     Immutable, and safe to use from many threads.
 
     Args:
-        model: A SentencePiece model or a WordPiece vocabulary, as a bundle or a run holds it.
+        model: A SentencePiece model or a vocabulary, as a bundle or a run holds it.
         kind: Which of them.
         maximum_tokens: The longest description that `tokens` accepts, in tokens.
         maximum_characters: The longest one in characters.
@@ -110,9 +112,7 @@ class Tokenizer:
         maximum_tokens: int,
         maximum_characters: int = 4096,
     ) -> None:
-        self._pieces: Pieces = (
-            SentencePieces(model) if kind == "sentencepiece" else WordPieces(model)
-        )
+        self._pieces = _open_pieces(model, kind)
         self.kind: TokenizerKind = kind
         self.maximum_tokens = maximum_tokens
         self.maximum_characters = maximum_characters
@@ -189,6 +189,16 @@ class Tokenizer:
             _check_character(character, position)
         if all(unicodedata.category(character) in _INVISIBLE for character in description):
             raise DescriptionError(_NOTHING_VISIBLE)
+
+
+def _open_pieces(model: bytes, kind: TokenizerKind) -> Pieces:
+    match kind:
+        case "sentencepiece":
+            return SentencePieces(model)
+        case "wordpiece":
+            return WordPieces(model)
+        case "words":
+            return WholeWords(model)
 
 
 _NOTHING_VISIBLE = "the description is empty or shows nothing; describe the face, in any words"

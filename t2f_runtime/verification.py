@@ -2,7 +2,9 @@
 
 import io
 import math
+from collections.abc import Sequence
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 from msgspec import Struct
@@ -12,13 +14,8 @@ from PIL import Image
 from t2f_runtime.bundle import Bundle
 from t2f_runtime.errors import ArgumentError, BundleError, VerificationError
 from t2f_runtime.generator import FaceGenerator
-from t2f_runtime.manifest import REFERENCE, ParityReport, Precision
-
-TOLERANCE_LEVELS: dict[Precision, int] = {"float32": 1}
-"""The largest difference of any value of a picture that passes, in levels of 0 to 255.
-
-Engines sum in different orders, so that a value halfway between two levels may round either way.
-"""
+from t2f_runtime.manifest import REFERENCE, Manifest, ParityReport, Precision, Reference
+from t2f_runtime.tolerances import TOLERANCES
 
 Pictures = NDArray[np.uint8]
 
@@ -60,33 +57,126 @@ def compare(pictures: Pictures, reference: Pictures) -> Comparison:
     )
 
 
+def precisions_of(manifest: Manifest) -> list[Precision]:
+    """The precisions of a bundle, `float32` first; JSON does not keep their order."""
+    return [precision for precision in get_args(Precision) if precision in manifest.graphs]
+
+
 def verify(
-    bundle: str | Path | Bundle, *, engine: str = "onnx-cpu", threads: int | None = None
+    bundle: str | Path | Bundle,
+    *,
+    engine: str = "onnx-cpu",
+    precision: Precision = "float32",
+    threads: int | None = None,
 ) -> ParityReport:
     """Draws a bundle's reference faces and holds them against its reference pictures.
 
     Args:
         bundle: The bundle's folder, or a bundle that is open already.
         engine: What runs the networks, as in `FaceGenerator.load`.
+        precision: Which networks are run, as in `FaceGenerator.load`.
         threads: As in `FaceGenerator.load`.
 
     Raises:
-        BundleError: The bundle is missing, incomplete or altered.
+        BundleError: The bundle is missing, incomplete or altered, or has no such networks.
         EngineError: The engine cannot run it.
         VerificationError: The pictures differ by more than the tolerance, or there are none.
     """
-    precision: Precision = "float32"
     if not isinstance(bundle, Bundle):
         bundle = Bundle.open(bundle, keep=precision)
-    report = _measure(bundle, precision, engine, threads)
-    if report.maximum_levels > report.tolerance_levels:
-        raise VerificationError(
-            f"{bundle.folder} draws other faces with {engine} than its {REFERENCE} shows: "
-            f"{report.maximum_levels} levels apart at most, {report.mean_levels:.3f} on average, "
-            f"with {report.tolerance_levels} allowed; worst is "
-            f"{_worst(report)}; export the run again"
-        )
+    report = measure(bundle, engine=engine, precision=precision, threads=threads)
+    check_report(report, str(bundle.path))
     return report
+
+
+def measure(
+    bundle: Bundle, *, engine: str, precision: Precision, threads: int | None
+) -> ParityReport:
+    """As `verify`, but pictures that differ too much are told in the report alone."""
+    expected = read_references(bundle)
+    generator = FaceGenerator.from_bundle(
+        bundle, engine=engine, precision=precision, threads=threads
+    )
+    references = bundle.manifest.references
+    return report_pictures(
+        draw_faces(generator, references),
+        expected,
+        references,
+        precision=precision,
+        engine=engine,
+        against=REFERENCE,
+    )
+
+
+def draw_faces(generator: FaceGenerator, faces: Sequence[Reference]) -> Pictures:
+    """Draws faces, each from its description and seed: `(faces, side, side, 3)`, uint8, RGB."""
+    descriptions = [face.description for face in faces if face.description is not None]
+    return generator.generate_batch(
+        descriptions if generator.takes_text else None, seeds=[face.seed for face in faces]
+    )
+
+
+def report_pictures(
+    pictures: Pictures,
+    expected: Pictures,
+    faces: Sequence[Reference],
+    *,
+    precision: Precision,
+    engine: str,
+    against: str,
+) -> ParityReport:
+    """Reports how far pictures are from what was expected, and what is tolerated.
+
+    Args:
+        pictures: Shape `(faces, side, side, 3)`, uint8, RGB.
+        expected: As `pictures`.
+        faces: What each shows.
+        precision: Of the networks that drew `pictures`.
+        engine: What ran them.
+        against: What drew `expected`.
+    """
+    comparison = compare(pictures, expected)
+    tolerance = TOLERANCES[precision]
+    return ParityReport(
+        precision=precision,
+        engine=engine,
+        against=against,
+        faces=len(faces),
+        maximum_levels=comparison.maximum_levels,
+        mean_levels=comparison.mean_levels,
+        psnr_db=comparison.psnr_db,
+        tolerance_levels=tolerance.maximum_levels,
+        tolerance_psnr_db=tolerance.least_psnr_db,
+        worst_description=faces[comparison.worst].description,
+        worst_seed=faces[comparison.worst].seed,
+    )
+
+
+def check_report(report: ParityReport, bundle: str) -> None:
+    """Refuses pictures that are outside the tolerances.
+
+    Raises:
+        VerificationError: They are; the message has the numbers and the worst face.
+    """
+    if report.passes:
+        return
+    is_float32 = report.precision == "float32"
+    precision = "" if is_float32 else f" in {report.precision}"
+    ratio = "" if report.tolerance_psnr_db is None else f", PSNR {report.psnr_db:.1f} dB"
+    raise VerificationError(
+        f"{bundle} draws other faces with {report.engine}{precision} than its {report.against} "
+        f"shows: {report.maximum_levels} levels apart at most, {report.mean_levels:.3f} on "
+        f"average{ratio}, with {describe_tolerance(report)}; worst is {_worst(report)}; "
+        f"{'' if is_float32 else 'draw in float32, or '}export the run again"
+    )
+
+
+def describe_tolerance(report: ParityReport) -> str:
+    """Says what a report tolerates."""
+    levels, ratio = report.tolerance_levels, report.tolerance_psnr_db
+    bounds = [] if levels == 255 else [f"{levels} allowed"]
+    bounds += [] if ratio is None else [f"{ratio:g} dB wanted"]
+    return " and ".join(bounds) or "everything allowed"
 
 
 def join_pictures(pictures: Pictures) -> Image.Image:
@@ -123,45 +213,20 @@ def split_pictures(image: Image.Image, size: int) -> Pictures:
     return np.ascontiguousarray(joined.swapaxes(0, 1))
 
 
-def _measure(
-    bundle: Bundle, precision: Precision, engine: str, threads: int | None
-) -> ParityReport:
-    """Draws the reference faces and measures how far they are from the reference pictures."""
-    references = bundle.manifest.references
-    if not references:
-        raise VerificationError(f"{bundle.folder} has no reference pictures to verify against")
-    expected = _read_references(bundle)
-    generator = FaceGenerator.from_bundle(bundle, engine=engine, threads=threads)
-    descriptions = [r.description for r in references if r.description is not None]
-    pictures = generator.generate_batch(
-        descriptions if generator.takes_text else None,
-        seeds=[reference.seed for reference in references],
-    )
-    comparison = compare(pictures, expected)
-    return ParityReport(
-        precision=precision,
-        engine=engine,
-        against=REFERENCE,
-        faces=len(references),
-        maximum_levels=comparison.maximum_levels,
-        mean_levels=comparison.mean_levels,
-        psnr_db=comparison.psnr_db,
-        tolerance_levels=TOLERANCE_LEVELS[precision],
-        worst_description=references[comparison.worst].description,
-        worst_seed=references[comparison.worst].seed,
-    )
+def read_references(bundle: Bundle) -> Pictures:
+    """Reads the reference pictures of a bundle.
 
+    Returns:
+        Shape `(faces, side, side, 3)`, uint8, RGB.
 
-def _worst(report: ParityReport) -> str:
-    """Says which reference differs most."""
-    seed = f"seed {report.worst_seed}"
-    return seed if report.worst_description is None else f"{report.worst_description!r}, {seed}"
-
-
-def _read_references(bundle: Bundle) -> Pictures:
-    """Reads the reference pictures, as shape `(faces, side, side, 3)`."""
+    Raises:
+        BundleError: They are not what the manifest says.
+        VerificationError: There are none.
+    """
     size = bundle.manifest.image_size
     faces = len(bundle.manifest.references)
+    if not faces:
+        raise VerificationError(f"{bundle.path} has no reference pictures to verify against")
     try:
         with Image.open(io.BytesIO(bundle.read(REFERENCE)), formats=["PNG"]) as image:
             # Before decoding, which a small file with a huge picture would make long.
@@ -173,3 +238,9 @@ def _read_references(bundle: Bundle) -> Pictures:
             return split_pictures(image, size)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise BundleError(f"{REFERENCE} is not a picture: {error}; export the run again") from error
+
+
+def _worst(report: ParityReport) -> str:
+    """Says which reference differs most."""
+    seed = f"seed {report.worst_seed}"
+    return seed if report.worst_description is None else f"{report.worst_description!r}, {seed}"

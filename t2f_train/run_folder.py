@@ -22,7 +22,7 @@ from typing import Any, Literal
 import msgspec
 from filelock import FileLock, Timeout
 
-from t2f_train.atomic_files import write_atomically
+from t2f_runtime.atomic_files import write_atomically
 from t2f_train.config import Config
 from t2f_train.errors import RunError
 

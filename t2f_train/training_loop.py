@@ -7,8 +7,8 @@ from pathlib import Path
 
 import torch
 
+from t2f_runtime.atomic_files import write_atomically
 from t2f_runtime.text import Tokenizer
-from t2f_train.atomic_files import write_atomically
 from t2f_train.checkpoint import (
     Place,
     latest_checkpoint,

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from t2f_train.atomic_files import new_folder
+from t2f_runtime.atomic_files import new_folder
 from t2f_train.data.drawn_attributes import FaceAttributes, sample_attributes
 from t2f_train.data.drawn_descriptions import describe
 from t2f_train.data.drawn_faces import draw_face

@@ -81,7 +81,7 @@ def evaluate(
     """  # noqa: D301 (click's mark is the backspace)
     import msgspec
 
-    from t2f_train.atomic_files import write_atomically
+    from t2f_runtime.atomic_files import write_atomically
     from t2f_train.data.pyramid import default_cache
     from t2f_train.devices import open_device
     from t2f_train.metrics.evaluation import (

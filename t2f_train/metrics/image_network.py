@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
-from t2f_train.atomic_files import write_atomically
+from t2f_runtime.atomic_files import write_atomically
 from t2f_train.errors import DataError
 from t2f_train.metrics.pictures import Pictures
 from t2f_train.model import to_signed

@@ -16,6 +16,7 @@ from t2f_export.parity import DESCRIPTIONS, readable_references
 from t2f_runtime import FaceGenerator
 from t2f_runtime.bundle import Bundle
 from t2f_runtime.cli import main
+from t2f_runtime.packing import pack_bundle
 from t2f_runtime.text import Tokenizer
 from t2f_runtime.verification import split_pictures, verify
 from t2f_train.checkpoint import WEIGHTS, latest_checkpoint, read_weights
@@ -100,10 +101,20 @@ def test_a_bundle_verifies(bundle):
     assert verify(bundle).maximum_levels <= 1
 
 
-def test_the_same_run_gives_the_same_bytes(base, bundle):
-    export_run(base / "run", base / "again" / "bundle")
+def test_the_same_run_gives_the_same_bytes_wherever_its_bundle_lies(base, bundle):
+    other = base / "again" / "elsewhere"
+    export_run(base / "run", other)
     for path in bundle.iterdir():
-        assert (base / "again" / "bundle" / path.name).read_bytes() == path.read_bytes(), path.name
+        assert (other / path.name).read_bytes() == path.read_bytes(), path.name
+    pack_bundle(bundle, base / "a.t2f")
+    pack_bundle(other, base / "b.t2f")
+    assert (base / "a.t2f").read_bytes() == (base / "b.t2f").read_bytes()
+
+
+def test_a_bundle_is_called_after_its_run_or_as_it_is_told(base, bundle):
+    assert Bundle.open(bundle).manifest.name == "run"
+    export_run(base / "run", base / "named", name="faces of 2026")
+    assert Bundle.open(base / "named").manifest.name == "faces of 2026"
 
 
 def test_a_failed_parity_check_leaves_no_bundle_behind(base, tmp_path, monkeypatch):

@@ -32,7 +32,7 @@ def bundle(base):
 
 def test_a_bundle_without_text_holds_no_tokenizer_and_no_text_encoder(bundle):
     names = {path.name for path in bundle.iterdir()}
-    assert names == {"manifest.json", "generator.onnx", "reference.png"}
+    assert names == {"manifest.json", "generator.onnx", "reference.png", "MODEL_CARD.md"}
     entries = json.loads((bundle / "manifest.json").read_text())["files"]
     for name in names - {"manifest.json"}:
         content = (bundle / name).read_bytes()

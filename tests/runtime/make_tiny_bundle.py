@@ -133,8 +133,9 @@ def make_generator(random: np.random.Generator, latent_size: int, graph: schema.
         node("Mul", ["rgb", "contrast"], ["scaled"]),
         node("Add", ["scaled", "middle"], ["levels"]),
         node("Clip", ["levels", "black", "white"], ["clipped"]),
-        node("Cast", ["clipped"], ["bytes"], to=TensorProto.UINT8),
-        node("Transpose", ["bytes"], [schema.IMAGE], perm=[0, 2, 3, 1]),
+        # TensorRT takes bytes at a network's end alone, so the cast is its last node.
+        node("Transpose", ["clipped"], ["rows"], perm=[0, 2, 3, 1]),
+        node("Cast", ["rows"], [schema.IMAGE], to=TensorProto.UINT8),
     ]
     weights = constants(
         dense=normal(random, latent_size, CHANNELS * 16, scale=0.4),

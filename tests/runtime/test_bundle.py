@@ -4,7 +4,7 @@ import re
 import pytest
 
 from t2f_runtime import Bundle, BundleError
-from t2f_runtime.bundle import MAXIMUM_MANIFEST_BYTES
+from t2f_runtime.bundle_files import MAXIMUM_MANIFEST_BYTES
 from t2f_runtime.manifest import GENERATOR, MANIFEST, REFERENCE, TEXT_ENCODER, TOKENIZER
 
 
@@ -27,7 +27,10 @@ def test_a_bundle_opens_from_a_string_and_from_a_relative_path(tiny_bundle, monk
 
 def test_a_missing_folder_is_named(tmp_path):
     path = tmp_path / "x"
-    refuses(path, f"{path} is no folder; make a bundle with: t2f export RUN -o {path}")
+    refuses(
+        path,
+        f"{path} is no folder and no packed bundle; make a bundle with: t2f export RUN -o {path}",
+    )
 
 
 def test_a_folder_without_a_manifest_is_named(tmp_path):
@@ -37,18 +40,9 @@ def test_a_folder_without_a_manifest_is_named(tmp_path):
     )
 
 
-@pytest.mark.parametrize(("name", "kind"), [("faces.t2f", "a packed bundle"), ("x.zip", "a file")])
-def test_a_packed_bundle_is_refused_with_what_to_give_instead(tmp_path, name, kind):
-    path = tmp_path / name
-    path.write_bytes(b"PK")
-    refuses(
-        path, f"{path} is {kind}; this version reads bundles unpacked: give the unpacked folder"
-    )
-
-
 def test_errors_in_a_manifest_name_its_path(bundle, change_manifest):
     change_manifest(lambda fields: fields.update(schema_version=7))
-    refuses(bundle, f"{bundle / MANIFEST} has schema version 7; this T2F reads version 2")
+    refuses(bundle, f"{bundle / MANIFEST} has schema version 7; this T2F reads version 3")
 
 
 def test_a_manifest_of_absurd_size_is_not_read(bundle):

@@ -33,7 +33,7 @@ def test_equal_manifests_are_written_as_equal_bytes(tiny_manifest):
 
 def test_a_written_manifest_is_indented_and_ends_with_a_newline(tiny_manifest):
     written = encode_manifest(tiny_manifest)
-    assert written.startswith(b'{\n  "schema_version": 2,\n')
+    assert written.startswith(b'{\n  "schema_version": 3,\n')
     assert written.endswith(b"}\n")
 
 
@@ -41,11 +41,11 @@ def test_the_committed_manifest_is_in_the_form_that_is_written(tiny_bundle, tiny
     assert (tiny_bundle / MANIFEST).read_bytes() == encode_manifest(tiny_manifest)
 
 
-@pytest.mark.parametrize("version", [1, 7])
+@pytest.mark.parametrize("version", [1, 2, 7])
 def test_another_schema_version_is_refused_before_its_fields_are_read(version):
     data = b'{"schema_version": %d, "t2f_version": "9.1", "brand_new": {}}' % version
     message = (
-        f"manifest.json has schema version {version}; this T2F reads version 2; "
+        f"manifest.json has schema version {version}; this T2F reads version 3; "
         "export the run again or install the T2F that made it (t2f 9.1)"
     )
     with pytest.raises(BundleError, match=re.escape(message)):
@@ -63,7 +63,7 @@ def test_another_schema_version_is_refused_before_its_fields_are_read(version):
         (b'{"provenance":' + b"[" * 100_000, "is no manifest that this T2F reads"),
         (b"{}", "missing required field `schema_version`"),
         (b'{"schema_version": "1"}', r"Expected `int`, got `str` - at `\$.schema_version`"),
-        (b'{"schema_version": 2}', "missing required field `t2f_version`"),
+        (b'{"schema_version": 3}', "missing required field `t2f_version`"),
     ],
 )
 def test_what_is_no_manifest_is_refused(data, message):

@@ -11,8 +11,8 @@ from PIL import Image
 
 from t2f_runtime import ArgumentError, BundleError, VerificationError
 from t2f_runtime.manifest import MANIFEST, REFERENCE
+from t2f_runtime.tolerances import TOLERANCES
 from t2f_runtime.verification import (
-    TOLERANCE_LEVELS,
     compare,
     join_pictures,
     split_pictures,
@@ -101,7 +101,8 @@ def test_a_good_bundle_verifies_with_numbers(tiny_bundle):
     assert report.engine == "onnx-cpu"
     assert report.against == REFERENCE
     assert report.faces == 3
-    assert report.maximum_levels <= TOLERANCE_LEVELS["float32"] == report.tolerance_levels == 1
+    assert report.maximum_levels <= TOLERANCES["float32"].maximum_levels == 1
+    assert report.tolerance_levels == 1
 
 
 def test_other_faces_fail_with_numbers(bundle, replace_reference):
