@@ -1,0 +1,1 @@
+"""Engines of TensorRT and TensorRT for RTX, built from the networks of a bundle."""
