@@ -1,0 +1,1 @@
+"""Makes bundles of models that other programs trained."""
