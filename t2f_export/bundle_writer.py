@@ -62,7 +62,8 @@ def export_run(run: Path, out: Path, *, name: str | None = None) -> Manifest:
     tokenizer = vocabulary.tokenizer if vocabulary else None
     model = FaceModel(record.config, tokenizer.vocabulary_size if tokenizer else 0)
     load_weights(model, checkpoint, "averaged")
-    files = _bundle_files(model, vocabulary, state.place.depth)
+    marks = graph_marks(record.config.data.licence, state.weights_sha256)
+    files = _bundle_files(model, vocabulary, state.place.depth, marks)
     run_name = run.resolve().name
     names = {"name": name or run_name, "run_name": run_name}
     return write_bundle(out, _manifest(record, state, model, tokenizer, files, **names), files)
@@ -136,22 +137,45 @@ def _read_vocabulary(folder: RunFolder, record: RunRecord) -> _Vocabulary | None
     return _Vocabulary(content, open_tokenizer(content, record.config.text))
 
 
-def _bundle_files(model: FaceModel, vocabulary: _Vocabulary | None, depth: int) -> dict[str, bytes]:
+def graph_marks(licence: str | None, weights_sha256: str) -> dict[str, str]:
+    """What both graphs say of themselves, for whoever finds one outside its bundle.
+
+    Args:
+        licence: Licence of the networks; None where nobody stated one.
+        weights_sha256: SHA-256 of the file of weights that was frozen, as in the manifest's
+            provenance. The bundle's id cannot be here: it is made from the graphs.
+    """
+    return {
+        "t2f_version": __version__,
+        "licence": licence or "not stated",
+        "weights_sha256": weights_sha256,
+    }
+
+
+def graph_bytes(graph: onnx.ModelProto, marks: dict[str, str]) -> bytes:
+    """A graph as it lies in a bundle; equal graphs and marks give equal bytes."""
+    onnx.helper.set_model_props(graph, marks)
+    serialised: bytes = graph.SerializeToString(deterministic=True)
+    return serialised
+
+
+def _bundle_files(
+    model: FaceModel, vocabulary: _Vocabulary | None, depth: int, marks: dict[str, str]
+) -> dict[str, bytes]:
     tokenizer = vocabulary.tokenizer if vocabulary else None
     generator: onnx.ModelProto = generator_graph(freeze_generator(model.generator, depth))
     reference = io.BytesIO()
     pictures = draw_references(model, tokenizer, readable_references(tokenizer), depth)
     join_pictures(pictures).save(reference, "PNG")
     files = {
-        manifest.GENERATOR: generator.SerializeToString(deterministic=True),
+        manifest.GENERATOR: graph_bytes(generator, marks),
         manifest.REFERENCE: reference.getvalue(),
     }
     if vocabulary is None:
         return files
-    text_encoder = _text_encoder(model).SerializeToString(deterministic=True)
     return {
         tokenizer_file(vocabulary.tokenizer): vocabulary.content,
-        manifest.TEXT_ENCODER: text_encoder,
+        manifest.TEXT_ENCODER: graph_bytes(_text_encoder(model), marks),
         **files,
     }
 

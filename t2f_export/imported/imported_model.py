@@ -16,6 +16,8 @@ from t2f_export.bundle_writer import (
     check_is_new,
     exporting_versions,
     file_entries,
+    graph_bytes,
+    graph_marks,
     text_settings,
     tokenizer_file,
     write_bundle,
@@ -82,7 +84,7 @@ def write_imported(model: ImportedModel, out: Path, *, licence: str | None) -> M
         ParityError: If the bundle draws other pictures; there is no bundle then.
     """
     check_is_new(out)
-    files = _files(model)
+    files = _files(model, graph_marks(licence, _weights_sha256(model)))
     return write_bundle(
         out, _manifest(model, files, name=model.weights.stem, licence=licence), files
     )
@@ -94,25 +96,24 @@ def draw_pictures(model: ImportedModel, references: Sequence[Reference]) -> NDAr
     return np.concatenate(drawn)
 
 
-def _files(model: ImportedModel) -> dict[str, bytes]:
+def _files(model: ImportedModel, marks: dict[str, str]) -> dict[str, bytes]:
     picture = io.BytesIO()
     join_pictures(draw_pictures(model, model.references)).save(picture, "PNG")
     files = {
-        manifest.GENERATOR: _serialised(generator_graph(model.generator)),
+        manifest.GENERATOR: graph_bytes(generator_graph(model.generator), marks),
         manifest.REFERENCE: picture.getvalue(),
     }
     if model.text is None:
         return files
     return {
         tokenizer_file(model.text.tokenizer): model.text.vocabulary,
-        manifest.TEXT_ENCODER: _serialised(model.text.graph),
+        manifest.TEXT_ENCODER: graph_bytes(model.text.graph, marks),
         **files,
     }
 
 
-def _serialised(graph: onnx.ModelProto) -> bytes:
-    serialised: bytes = graph.SerializeToString(deterministic=True)
-    return serialised
+def _weights_sha256(model: ImportedModel) -> str:
+    return hashlib.sha256(read_bytes(model.weights)).hexdigest()
 
 
 def _manifest(
@@ -149,7 +150,7 @@ def _provenance(model: ImportedModel) -> Provenance:
         origin=model.origin,
         run_name=model.weights.name,
         configuration=model.facts,
-        checkpoint_sha256=hashlib.sha256(read_bytes(model.weights)).hexdigest(),
+        checkpoint_sha256=_weights_sha256(model),
         commit=source_commit(),
         data_reader=None,
         data_fingerprint=None,

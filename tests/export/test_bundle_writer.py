@@ -4,11 +4,13 @@ import json
 import shutil
 
 import numpy as np
+import onnx
 import pytest
 from click.testing import CliRunner
 from PIL import Image
 from tiny_training import StopAfter, tiny_config, train_tiny_run
 
+import t2f_runtime
 from t2f_export import bundle_writer, parity
 from t2f_export.bundle_writer import export_run
 from t2f_export.errors import ExportError, ParityError
@@ -63,6 +65,19 @@ def test_the_manifest_has_provenance_and_parity_in_numbers(base, bundle):
     assert report.faces == len(DESCRIPTIONS)
     assert report.maximum_levels <= report.tolerance_levels == 1
     assert report.against.startswith("torch 2")
+
+
+def test_both_graphs_say_what_they_are_outside_their_bundle(bundle):
+    provenance = Bundle.open(bundle).manifest.provenance
+    for name in ("generator.onnx", "text_encoder.onnx"):
+        graph = onnx.load(bundle / name)
+        marks = {mark.key: mark.value for mark in graph.metadata_props}
+        assert marks == {
+            "t2f_version": t2f_runtime.__version__,
+            "licence": "not stated",
+            "weights_sha256": provenance.checkpoint_sha256,
+        }
+        assert graph.graph.input[0].type.tensor_type.shape.dim[0].dim_param == "batch"
 
 
 def test_the_runtime_draws_what_torch_draws_with_the_averaged_weights(base, bundle):
