@@ -1,6 +1,9 @@
 """A tiny bundle to build engines into, machines to build on, and somebody to be told."""
 
 import shutil
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -81,3 +84,13 @@ class Told:
     def built(self, entry, seconds, warnings):
         self.built_entries.append(entry)
         self.warnings += warnings
+
+
+@contextmanager
+def heeding_ctrl_c() -> Iterator[None]:
+    """Ctrl-C raises KeyboardInterrupt, even if whatever runs the tests has switched it off."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

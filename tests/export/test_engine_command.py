@@ -7,7 +7,16 @@ from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
-from engine_helpers import ADA, NO_DRIVER, ORIN, copy_bundle, fake_host, host, read_manifest
+from engine_helpers import (
+    ADA,
+    NO_DRIVER,
+    ORIN,
+    copy_bundle,
+    fake_host,
+    heeding_ctrl_c,
+    host,
+    read_manifest,
+)
 from rich.console import Console
 
 from t2f_export.cli import engine
@@ -122,7 +131,7 @@ def test_ctrl_c_says_what_is_kept_and_exits_as_shells_expect(bundle, capsys):
         threading.Event().wait(0.01)  # a slow step
 
     library = fake_host(RTX, NO_DRIVER, steps=1000, on_step=interrupt)
-    with pytest.raises(SystemExit) as caught:
+    with heeding_ctrl_c(), pytest.raises(SystemExit) as caught:
         build_and_tell(bundle, EngineWish(flavour="rtx", targets=("sm_86",)), library)
     assert caught.value.code == INTERRUPTED == 130
     assert "stopped: the engine that was being built is not kept" in capsys.readouterr().out

@@ -5,7 +5,7 @@ import _thread
 import pytest
 from click.testing import CliRunner
 from engine_helpers import NO_DRIVER as NO_GPU
-from engine_helpers import Told, copy_bundle, host, read_manifest
+from engine_helpers import Told, copy_bundle, heeding_ctrl_c, host, read_manifest
 
 from t2f_export.cli import engine
 from t2f_export.engines.builder import build_engines
@@ -104,7 +104,7 @@ def test_a_build_is_cancelled_from_the_terminal(tmp_path):
 
     wish = EngineWish(flavour="rtx", targets=("sm_86", "sm_89", "sm_120", "sm_121"))
     told = Impatient()
-    with pytest.raises(KeyboardInterrupt):
+    with heeding_ctrl_c(), pytest.raises(KeyboardInterrupt):
         build_engines(bundle, wish, told, cache=tmp_path, host=real_host())
     assert len(told.built_entries) < 8
     assert read_manifest(bundle).engines == tuple(told.built_entries)
