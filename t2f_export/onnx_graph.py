@@ -6,6 +6,7 @@ Opset 17 is what ONNX Runtime, OpenVINO and TensorRT from 10.3 on all read.
 """
 
 from dataclasses import dataclass, field
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,9 @@ from t2f_train.layers import LEAKY_SLOPE
 OPSET = 17
 IR_VERSION = 8
 EPSILON = "epsilon"
+NORM_SHARES = "one_in_"
+"""What the names of the kernels begin with by which pixel norm takes its means. Other precisions
+leave these convolutions in float32, where squares do not overflow."""
 
 
 @dataclass
@@ -143,6 +147,9 @@ def generator_graph(generator: FrozenGenerator) -> onnx.ModelProto:
     build = GraphBuilder()
     channels = generator.convolutions[0].kernel.shape[1]
     build.weight(EPSILON, np.array(generator.epsilon, np.float32))
+    for count in sorted({channels, *(len(layer.bias) for layer in generator.convolutions)}):
+        share = np.full((1, count, 1, 1), 1.0 / count, np.float32)
+        build.weight(f"{NORM_SHARES}{count}", share)
     dense = build.node(
         "Gemm",
         [
@@ -155,10 +162,13 @@ def generator_graph(generator: FrozenGenerator) -> onnx.ModelProto:
     )
     shape = build.weight("first_shape", np.array([-1, channels, 4, 4], np.int64))
     features = build.node("Reshape", [dense, shape], "first")
-    features = (_activate if generator.has_first_norm else _leaky_relu)(build, features)
+    if generator.has_first_norm:
+        features = _activate(build, features, channels)
+    else:
+        features = _leaky_relu(build, features)
     for index, convolution in enumerate(generator.convolutions):
         features = _convolve(build, features, convolution, f"convolution_{index}")
-        features = _activate(build, features)
+        features = _activate(build, features, len(convolution.bias))
     last = generator.to_rgb
     to_levels = FrozenConvolution(
         last.kernel * np.float32(127.5), last.bias * np.float32(127.5) + np.float32(128.0)
@@ -179,20 +189,39 @@ def generator_graph(generator: FrozenGenerator) -> onnx.ModelProto:
 
 
 def _convolve(build: GraphBuilder, features: str, convolution: FrozenConvolution, name: str) -> str:
-    kernel = build.weight(f"{name}_kernel", convolution.kernel)
     bias = build.weight(f"{name}_bias", convolution.bias)
     if convolution.is_upsampling:
-        return build.node(
-            "ConvTranspose",
-            [features, kernel, bias],
-            name,
-            kernel_shape=[4, 4],
-            strides=[2, 2],
-            pads=[1, 1, 1, 1],
-        )
+        return _upsample(build, features, convolution.kernel, bias, name)
+    kernel = build.weight(f"{name}_kernel", convolution.kernel)
     side = convolution.kernel.shape[2]
     pads = [side // 2] * 4
     return build.node("Conv", [features, kernel, bias], name, kernel_shape=[side, side], pads=pads)
+
+
+def _upsample(
+    build: GraphBuilder, features: str, kernel: NDArray[np.float32], bias: str, name: str
+) -> str:
+    """A transposed convolution of 4x4 with stride 2 as four convolutions of 2x2.
+
+    Each gives one pixel of every 2x2 of the result, from the four taps that meet it, so that no
+    multiplication is added. Engines are quicker at it (benchmarks/graph_forms.py), and their INT8
+    convolutions have a scale for each output channel.
+    """
+    parts = []
+    for row, column in product((0, 1), repeat=2):
+        # Tap 3 - row, then 1 - row: a transposed convolution applies its kernel turned around.
+        taps = kernel[:, :, 3 - row :: -2, 3 - column :: -2].transpose(1, 0, 2, 3)
+        parts.append(
+            build.node(
+                "Conv",
+                [features, build.weight(f"{name}_kernel_{row}{column}", taps), bias],
+                f"{name}_{row}{column}",
+                kernel_shape=[2, 2],
+                pads=[1 - row, 1 - column, row, column],
+            )
+        )
+    joined = build.node("Concat", parts, f"{name}_parts", axis=1)
+    return build.node("DepthToSpace", [joined], name, blocksize=2, mode="DCR")
 
 
 def _unscaled(build: GraphBuilder) -> str:
@@ -209,11 +238,16 @@ def _leaky_relu(build: GraphBuilder, features: str) -> str:
     return build.node("LeakyRelu", [features], f"{features}_active", alpha=LEAKY_SLOPE)
 
 
-def _activate(build: GraphBuilder, features: str) -> str:
-    """Leaky ReLU, then pixel norm (ProGAN, arXiv:1710.10196, section 4.2)."""
+def _activate(build: GraphBuilder, features: str, channels: int) -> str:
+    """Leaky ReLU, then pixel norm (ProGAN, arXiv:1710.10196, section 4.2).
+
+    The mean over the channels is a convolution of 1x1, at which ONNX Runtime is quicker than at its
+    own reduction (benchmarks/graph_forms.py).
+    """
     active = _leaky_relu(build, features)
     square = build.node("Mul", [active, active], f"{features}_square")
-    mean = build.node("ReduceMean", [square], f"{features}_mean", axes=[1], keepdims=1)
+    shares = f"{NORM_SHARES}{channels}"
+    mean = build.node("Conv", [square, shares], f"{features}_mean", kernel_shape=[1, 1])
     offset = build.node("Add", [mean, EPSILON], f"{features}_offset")
     root = build.node("Sqrt", [offset], f"{features}_root")
     return build.node("Div", [active, root], f"{features}_normed")

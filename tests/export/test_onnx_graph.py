@@ -7,7 +7,7 @@ from tiny_training import tiny_config
 
 from t2f_export.errors import ExportError
 from t2f_export.frozen_model import freeze_generator, freeze_text_encoder
-from t2f_export.onnx_graph import GraphBuilder, generator_graph, text_encoder_graph
+from t2f_export.onnx_graph import NORM_SHARES, GraphBuilder, generator_graph, text_encoder_graph
 from t2f_runtime import manifest
 from t2f_train.conditioning import join_latent
 from t2f_train.model import FaceModel, to_pixels
@@ -123,9 +123,13 @@ def test_the_graphs_have_the_tensors_that_the_manifest_promises(text_encoder, ge
 
 
 def test_constants_are_folded_and_upsampling_is_fused(generator):
+    convolutions = [node for node in generator.graph.node if node.op_type == "Conv"]
+    sides = [onnx.helper.get_node_attr_value(node, "kernel_shape")[0] for node in convolutions]
+    # Two of 3x3, four of 2x2 for the one that doubles the side, to RGB, and a mean for each norm.
+    assert sorted(sides) == [1] * 5 + [2] * 4 + [3] * 2
+    means = [node for node in convolutions if node.input[1].startswith(NORM_SHARES)]
+    assert len(means) == 4
     operators = [node.op_type for node in generator.graph.node]
-    assert operators.count("ConvTranspose") == 1
-    assert operators.count("Conv") == 3
     assert not {"Resize", "Upsample", "RandomNormal", "Dropout", "Identity"} & set(operators)
     # A scale that is not folded would be a product with a constant.
     constants = {weight.name for weight in generator.graph.initializer}
