@@ -1,12 +1,15 @@
 """The commands of exporting. Heavy imports wait until a command runs."""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import click
 
 if TYPE_CHECKING:
-    from t2f_runtime.manifest import Precision
+    from collections.abc import Callable
+
+    from t2f_runtime.manifest import Manifest, Precision
 
 
 @click.command()
@@ -33,6 +36,25 @@ if TYPE_CHECKING:
 )
 @click.option("--licence", help="With --from: licence of the networks.  [default: not stated]")
 @click.option("--name", help="What people call the model.  [default: the run's name]")
+@click.option(
+    "--precision",
+    "precisions",
+    metavar="LIST",
+    default="float32",
+    show_default=True,
+    help="Precisions of the networks, such as float32,float16,int8; float32 is always there.",
+)
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    help="Folder of the run's data, whose descriptions calibrate int8.  [default: where it lay]",
+)
+@click.option(
+    "--descriptions",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Descriptions to calibrate on, one a line, in place of the data's.",
+)
 def export(
     sources: tuple[Path, ...],
     out: Path,
@@ -41,45 +63,93 @@ def export(
     caption_length: int | None,
     licence: str | None,
     name: str | None,
+    precisions: str,
+    data: Path | None,
+    descriptions: Path | None,
 ) -> None:
     """Freezes a finished RUN into a bundle and proves that it draws the same pictures.
 
     \b
     Examples:
       t2f export runs/first -o bundles/first
+      t2f export runs/first -o bundles/first --precision float32,float16,int8
       t2f export --from pro-gan-pytorch models/depth_6_epoch_40.bin -o bundles/faces
       t2f export --from t2f-original saved_models processed_text.pkl -o bundles/original
     """  # noqa: D301 (click's mark is the backspace)
     from t2f_export.bundle_writer import export_run
+    from t2f_export.precision.command import export_and_tell, read_precisions, tell_precisions
 
+    wanted = read_precisions("--precision", precisions)
     if origin != "t2f-original" and len(sources) > 1:
         raise click.UsageError(f"Give one RUN, not {len(sources)}.")
     if origin != "t2f-original" and caption_length is not None:
         raise click.UsageError("--caption-length goes with --from t2f-original.")
+    write: Callable[[Path], Manifest]
     if origin is None:
         if pixels is not None or licence is not None:
             raise click.UsageError("--pixels and --licence go with --from.")
-        written = export_run(sources[0], out, name=name)
+        write = partial(export_run, sources[0], name=name)
     else:
-        if name is not None:
-            raise click.UsageError("--name does not go with --from: bundles are called after FILE.")
         from t2f_export.imported.importing import import_pro_gan_pytorch, import_t2f_original
 
+        if name is not None or data is not None:
+            raise click.UsageError("--name and --data do not go with --from.")
         if origin == "pro-gan-pytorch":
-            written = import_pro_gan_pytorch(sources[0], out, pixels=pixels, licence=licence)
+            write = partial(import_pro_gan_pytorch, sources[0], pixels=pixels, licence=licence)
         else:
-            written = import_t2f_original(
-                sources, out, caption_length=caption_length or 100, pixels=pixels, licence=licence
+            write = partial(
+                import_t2f_original,
+                sources,
+                caption_length=caption_length or 100,
+                pixels=pixels,
+                licence=licence,
             )
-    (report,) = written.parity
+    run = sources[0] if origin is None else None
+    written = export_and_tell(write, out, wanted, run=run, data=data, file=descriptions)
     size = sum(entry.bytes for entry in written.files.values())
     click.echo(f"bundle   {out} ({size / 2**20:.1f} MiB)")
-    click.echo(
-        f"parity   {report.faces} faces against {report.against}: "
-        f"at most {report.maximum_levels} of 255 levels apart, {report.mean_levels:.5f} on average"
-    )
+    tell_precisions(written)
     what = '"a smiling woman" -o face.png' if written.takes_text else "--count 16 -o faces.png"
     click.echo(f"next     t2f generate {out} {what}")
+
+
+@click.command()
+@click.argument("bundle", type=click.Path(path_type=Path))
+@click.option(
+    "--add",
+    "precisions",
+    metavar="LIST",
+    required=True,
+    help="What to add: float16, int8, or float16,int8.",
+)
+@click.option(
+    "--descriptions",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Descriptions to calibrate int8 on, one a line.  [default: the bundle's references]",
+)
+@click.option("--force", is_flag=True, help="Make again what is there.")
+@click.option("--drop-signature", is_flag=True, help="Remove the signature of a signed bundle.")
+def precision(
+    bundle: Path,
+    precisions: str,
+    descriptions: Path | None,
+    *,
+    force: bool,
+    drop_signature: bool,
+) -> None:
+    """Adds networks of further precisions to BUNDLE, made from its float32 ones and proven.
+
+    \b
+    Example:
+      t2f precision BUNDLE --add float16,int8 --descriptions captions.txt
+    """  # noqa: D301 (click's mark is the backspace)
+    from t2f_export.precision.command import add_and_tell, read_precisions
+
+    wanted = read_precisions("--add", precisions)
+    if not wanted:
+        raise click.UsageError("--add float32: every bundle has it; add float16 or int8.")
+    add_and_tell(bundle, wanted, descriptions, is_forced=force, drops_signature=drop_signature)
 
 
 @click.command()

@@ -1,0 +1,1 @@
+"""Proves a bundle: torch, ONNX Runtime and OpenVINO beside each other."""
