@@ -208,5 +208,5 @@ def test_the_command_prints_where_the_bundle_lies_and_how_equal_it_draws(base, t
     result = CliRunner().invoke(main, ["export", str(base / "run"), "-o", str(tmp_path / "bundle")])
     assert result.exit_code == 0, result.output
     assert f"bundle   {tmp_path / 'bundle'}" in result.output
-    assert f"parity   {len(DESCRIPTIONS)} faces against torch" in result.output
+    assert f"parity   float32: {len(DESCRIPTIONS)} faces against torch" in result.output
     assert "of 255 levels apart" in result.output

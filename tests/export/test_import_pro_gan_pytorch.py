@@ -207,7 +207,7 @@ def test_the_command_imports_and_the_bundle_says_where_it_is_from(weights, tmp_p
         return result.output
 
     said = t2f("export", "--from", "pro-gan-pytorch", weights, "-o", bundle, "--licence", "MIT")
-    assert "parity   8 faces against torch" in said
+    assert "parity   float32: 8 faces against torch" in said
     assert "--count 16 -o faces.png" in said
     told = t2f("info", bundle)
     assert f"run:         {weights.name}, imported from pro-gan-pytorch, unknown images" in told
