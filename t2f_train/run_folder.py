@@ -53,8 +53,19 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """What became of its tokeniser."""
 
 
+class Lengthening(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where a finished run was made longer, and what trained it from there on."""
+
+    images_seen: int
+    """Real images that it had seen."""
+    commit: str | None
+    """As `RunRecord.commit`."""
+    versions: dict[str, str]
+    """As `RunRecord.versions`."""
+
+
 class RunRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a run is: written once at its start, checked whenever it goes on."""
+    """What a run is: written at its start, checked whenever it goes on."""
 
     config: Config
     """The whole configuration."""
@@ -74,6 +85,8 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """Versions of Python, T2F, torch, numpy and sentencepiece."""
     origin: Origin | None = None
     """The run that it was warm-started from; None for one that began from chance."""
+    lengthened: tuple[Lengthening, ...] = ()
+    """Where it was finished and made longer, in order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +200,10 @@ class RunFolder:
         self.checkpoints.mkdir(exist_ok=True)
         if tokenizer is not None:
             write_atomically(self.tokenizer_path, tokenizer)
+        self.write_record(record)
+
+    def write_record(self, record: RunRecord) -> None:
+        """Writes `run.json`."""
         content = msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n"
         write_atomically(self.record_path, content)
 

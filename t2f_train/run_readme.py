@@ -30,11 +30,16 @@ def run_readme(record: RunRecord, folder: Path) -> str:
             f"\nIt began with the weights of `{record.origin.run}` "
             f"({record.origin.images_seen:,} images).\n"
         )
+    longer = "".join(
+        f"\nIt was finished after {step.images_seen:,} images and made longer"
+        f"{f' by commit {step.commit}' if step.commit else ''}.\n"
+        for step in record.lengthened
+    )
     return f"""# {folder.resolve().name}
 
 A training run of T2F: {config.resolution}x{config.resolution} pixels, {text}, loss
 `{config.optimiser.loss}`, seed {config.seed}.
-{origin}
+{origin}{longer}
 | resolution | images | batch | fading |
 | --- | --- | --- | --- |
 {phases}

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import msgspec
 import torch
 
 from t2f_runtime.atomic_files import write_atomically
@@ -33,6 +34,7 @@ from t2f_train.distributed import (
     process_rank,
 )
 from t2f_train.errors import ConfigError, DeviceMemoryError, RunError
+from t2f_train.lengthening import lengthen
 from t2f_train.metrics.periodic import PeriodicEvaluation
 from t2f_train.minilm import MiniLMEncoder
 from t2f_train.minilm_package import read_vocabulary
@@ -124,8 +126,9 @@ class TrainingRun:
             versions=library_versions(),
             origin=warm_start.origin if warm_start else None,
         )
+        self._longer: RunRecord | None = None
         if not self._is_new:
-            from_first(lambda: folder.check_same(self._record))
+            self._longer = from_first(self._check_goes_on)
         self.networks = _new_networks(config, tokenizer, device)
         from_first(self._start_warm)
         self._outputs = RunOutputs(
@@ -137,6 +140,13 @@ class TrainingRun:
             evaluation=self._new_evaluation(faces, pyramid, tokenizer),
         )
         self.step = 0
+
+    def _check_goes_on(self) -> RunRecord | None:
+        """Checks that the folder holds this run, or this one shorter and finished."""
+        longer = lengthen(self._folder, self._record)
+        old = self._folder.read_record().config if longer else self.config
+        self._folder.check_same(msgspec.structs.replace(self._record, config=old))
+        return longer
 
     def _new_evaluation(
         self, faces: Sequence[CaptionedFace], pyramid: ImagePyramid, tokenizer: Tokenizer | None
@@ -208,6 +218,9 @@ class TrainingRun:
                 return None
             place = load_checkpoint(checkpoint, self.networks)
             self._folder.cut_metrics(place.images_seen)
+            if self._longer is not None:
+                self._folder.write_record(self._longer)
+                write_atomically(self._folder.readme, self._readme())
         self._reporter.note(f"continuing from {checkpoint} ({place.images_seen:,} images)")
         return place
 
@@ -245,7 +258,7 @@ class TrainingRun:
                 is_stopping = self._run_phase(stop)
 
     def _readme(self) -> bytes:
-        return run_readme(self._record, self._folder.path).encode()
+        return run_readme(self._longer or self._record, self._folder.path).encode()
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
