@@ -40,7 +40,7 @@ class Descriptions:
         """
         if tokenizer is None:
             return Descriptions("seeds alone", ())
-        readable = [text for text in dict.fromkeys(self.texts) if _is_readable(tokenizer, text)]
+        readable = [text for text in dict.fromkeys(self.texts) if is_readable(tokenizer, text)]
         if not readable:
             raise ExportError(
                 f"the model reads none of the {len(self.texts)} descriptions of {self.source}; "
@@ -128,7 +128,8 @@ def _check_is_of_run(record: RunRecord, folder: Path, images: int, descriptions:
         )
 
 
-def _is_readable(tokenizer: Tokenizer, text: str) -> bool:
+def is_readable(tokenizer: Tokenizer, text: str) -> bool:
+    """Whether a bundle draws a description, rather than refusing it: a long one, for example."""
     try:
         tokenizer.tokens(text)
     except DescriptionError:

@@ -1,24 +1,27 @@
 """Whether a classifier sees in a bundle's pictures what it sees in those of float32."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 import torch
 
+from t2f_export.descriptions import is_readable
 from t2f_export.errors import ExportError
 from t2f_runtime.generator import FaceGenerator
 from t2f_runtime.latent import draw_latent
 from t2f_runtime.manifest import Precision
 from t2f_runtime.proof import ENGINE, AttributeReport
+from t2f_runtime.text import Tokenizer
 from t2f_runtime.tolerances import ATTRIBUTE_POINTS
 from t2f_runtime.verification import Pictures
 from t2f_train.data.celeba_traits import ATTRIBUTES
 from t2f_train.data.pyramid import default_cache
 from t2f_train.metrics.attribute_rows import Rows
 from t2f_train.metrics.attributes import FEWEST_STATEMENTS, SETTINGS, train_classifier
-from t2f_train.metrics.evaluation_data import open_evaluation_data
+from t2f_train.metrics.evaluation_data import Photographs, open_evaluation_data
 from t2f_train.metrics.stated_attributes import STATEMENTS
 from t2f_train.metrics.text_measures import draw_statements
 from t2f_train.run_folder import RunRecord
@@ -53,6 +56,7 @@ class BundleArtist:
 
 def compare_attributes(
     generators: Mapping[Precision, FaceGenerator],
+    tokenizer: Tokenizer | None,
     record: RunRecord,
     folder: Path,
     tell: Callable[[str], None],
@@ -64,6 +68,8 @@ def compare_attributes(
 
     Args:
         generators: By precision, `float32` among them.
+        tokenizer: The bundle's; descriptions that it refuses are left out. None for a model without
+            text.
         record: The run's.
         folder: Its data.
         tell: Is told what is being done.
@@ -90,7 +96,7 @@ def compare_attributes(
         fingerprint=record.data_fingerprint,
         progress=progress,
     )
-    if data.training.attributes is None or not record.config.is_conditional:
+    if data.training.attributes is None or tokenizer is None:
         raise ExportError(
             "--attributes needs a model that reads descriptions, and data with CelebA's "
             f"attributes; this run read {record.config.data.reader}"
@@ -103,16 +109,24 @@ def compare_attributes(
         device=torch.device("cpu"),
         progress=progress,
     )
+    held_out = _readable(data.held_out, tokenizer)
     seen: dict[Precision, Rows] = {}
     stated: list[dict[str, bool]] = []
     for precision, generator in generators.items():
         tell(f"drawing what descriptions ask for in {precision}")
-        chosen, pictures = draw_statements(
-            BundleArtist(generator), data.held_out, ASKED_EACH, _SEED
-        )
+        chosen, pictures = draw_statements(BundleArtist(generator), held_out, ASKED_EACH, _SEED)
         stated = [said for _, _, said in chosen]
         seen[precision] = classifier.sees(pictures)
     return _reports(stated, seen)
+
+
+def _readable(photographs: Photographs, tokenizer: Tokenizer) -> Photographs:
+    """The photographs without those descriptions that a bundle refuses, where training cut them."""
+    faces = [
+        replace(face, descriptions=tuple(t for t in face.descriptions if is_readable(tokenizer, t)))
+        for face in photographs.faces
+    ]
+    return replace(photographs, faces=faces)
 
 
 def accuracy(stated: Sequence[Mapping[str, bool]], seen: Rows) -> float | None:

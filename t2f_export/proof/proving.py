@@ -225,7 +225,7 @@ def _attributes(
         for precision in precisions_of(bundle.manifest)
     }
     folder = request.data or Path(run.record.data_folder)
-    yield from compare_attributes(generators, run.record, folder, tell)
+    yield from compare_attributes(generators, open_tokenizer(bundle), run.record, folder, tell)
 
 
 def _check_may_write(bundle: Bundle, request: ProofRequest) -> None:
