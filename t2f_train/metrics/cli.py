@@ -53,6 +53,11 @@ _SECONDS_BETWEEN_LINES = 15.0
     help="Only write to FILE what another program is to draw for --beside.",
     metavar="FILE",
 )
+@click.option(
+    "--no-photographs",
+    is_flag=True,
+    help="Show no photographs of the data, whose licence may forbid passing the page on.",
+)
 @click.option("--quick", is_flag=True, help="A rough look in a quarter of the time.")
 @click.option("--device", default="cpu", show_default=True, help="A device of torch: cpu, cuda …")
 def evaluate(
@@ -64,6 +69,7 @@ def evaluate(
     inception: Path | None,
     beside: Path | None,
     ask: Path | None,
+    no_photographs: bool,
     quick: bool,
     device: str,
 ) -> None:
@@ -111,7 +117,7 @@ def evaluate(
         click.echo(f"{ask}: {len(asked):,} pictures to draw")
         return
     evaluation, pictures = evaluate_run(run, data, settings, _Teller())
-    write_report(folder, evaluation, pictures)
+    write_report(folder, evaluation, pictures, shows_photographs=not no_photographs)
     _tell(evaluation.measures)
     if evaluation.beside is not None:
         click.echo(f"\n{evaluation.beside.name}:")

@@ -53,13 +53,20 @@ dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }
 """
 
 
-def write_page(evaluation: Evaluation, rows: Sequence[str], distances: NDArray[np.float64]) -> str:
+def write_page(
+    evaluation: Evaluation,
+    rows: Sequence[str],
+    distances: NDArray[np.float64],
+    *,
+    shows_photographs: bool = True,
+) -> str:
     """Writes the page, which looks for the PNG files beside it.
 
     Args:
         evaluation: The numbers.
         rows: The descriptions of `row-1.png`, `row-2.png` and so on.
         distances: Those of the pairs in `nearest.png`.
+        shows_photographs: Whether there are files with photographs of the data set.
 
     Returns:
         A whole HTML document.
@@ -69,11 +76,11 @@ def write_page(evaluation: Evaluation, rows: Sequence[str], distances: NDArray[n
         f"<h1>{escape(title)}</h1>",
         _summary(evaluation),
         *_notes(evaluation),
-        _first_look(evaluation.beside, is_text=bool(rows)),
+        _first_look(evaluation.beside, is_text=bool(rows), shows_photographs=shows_photographs),
         _rows(rows, evaluation.beside) if rows else "",
         _numbers(evaluation.measures, evaluation.beside),
         _statements(evaluation.statements, evaluation.beside) if evaluation.statements else "",
-        _nearest(distances),
+        _nearest(distances, shows_photographs=shows_photographs),
         _making(evaluation),
     ]
     body = "\n".join(part for part in parts if part)
@@ -114,18 +121,25 @@ def _notes(evaluation: Evaluation) -> Iterable[str]:
         )
 
 
-def _first_look(beside: Beside | None, *, is_text: bool) -> str:
+def _first_look(beside: Beside | None, *, is_text: bool, shows_photographs: bool) -> str:
     told = (
         "Each drawn face has the description of the photograph at the same place; the "
         "photograph itself was not shown."
         if is_text
         else "Faces as the model draws them, and photographs as they come."
     )
-    other = "" if beside is None else _figure("beside.png", beside.name)
-    return (
-        f'<h2>At a glance</h2>\n<p>{told}</p>\n<div class="pair">'
-        f"{_figure('drawn.png', 'Drawn')}{other}{_figure('photographs.png', 'Photographs')}</div>"
-    )
+    if not shows_photographs:
+        told = (
+            "Each face has the description of a photograph; no photographs are shown on this page."
+            if is_text
+            else "Faces as the model draws them; no photographs are shown on this page."
+        )
+    figures = _figure("drawn.png", "Drawn")
+    if beside is not None:
+        figures += _figure("beside.png", beside.name)
+    if shows_photographs:
+        figures += _figure("photographs.png", "Photographs")
+    return f'<h2>At a glance</h2>\n<p>{told}</p>\n<div class="pair">{figures}</div>'
 
 
 def _figure(name: str, caption: str) -> str:
@@ -243,7 +257,14 @@ def _statement(result: StatementAccuracy, others: Sequence[StatementAccuracy]) -
     )
 
 
-def _nearest(distances: NDArray[np.float64]) -> str:
+def _nearest(distances: NDArray[np.float64], *, shows_photographs: bool) -> str:
+    if not shows_photographs:
+        return (
+            "<h2>Is anybody copied?</h2>\n<p>The drawn faces that are most alike a training "
+            "photograph, the nearest first: their pixels differ by "
+            f"{distances[0]:.1f} to {distances[-1]:.1f} levels of 255.</p>\n"
+            f"{_figure('nearest.png', 'Drawn; the photographs are not shown')}"
+        )
     return (
         "<h2>Is anybody copied?</h2>\n<p>The drawn faces (above) that are most alike a training "
         "photograph (below), the nearest first: their pixels differ by "

@@ -41,20 +41,33 @@ def check_report_folder(folder: Path) -> None:
         )
 
 
-def write_report(folder: Path, evaluation: Evaluation, pictures: ReportPictures) -> None:
+def write_report(
+    folder: Path,
+    evaluation: Evaluation,
+    pictures: ReportPictures,
+    *,
+    shows_photographs: bool = True,
+) -> None:
     """Writes the report; an older one at its place is replaced when the new one is complete.
 
     Args:
         folder: See `check_report_folder`.
         evaluation: The numbers.
         pictures: What the page shows.
+        shows_photographs: Whether photographs of the data set are among it; a page that is passed
+            on needs their licence otherwise.
 
     Raises:
         RunError: If the folder cannot be written.
     """
-    files = _pictures(pictures)
+    files = _pictures(pictures, shows_photographs=shows_photographs)
     numbers = msgspec.json.format(msgspec.json.encode(evaluation), indent=2) + b"\n"
-    page = write_page(evaluation, [text for text, _ in pictures.rows], pictures.closest.distances)
+    page = write_page(
+        evaluation,
+        [text for text, _ in pictures.rows],
+        pictures.closest.distances,
+        shows_photographs=shows_photographs,
+    )
     complete = folder.with_name(f".{folder.name}.complete")
     replaced = folder.with_name(f".{folder.name}.replaced")
     try:
@@ -71,14 +84,14 @@ def write_report(folder: Path, evaluation: Evaluation, pictures: ReportPictures)
         raise RunError(f"{folder} cannot be written: {error}") from error
 
 
-def _pictures(pictures: ReportPictures) -> dict[str, bytes]:
+def _pictures(pictures: ReportPictures, *, shows_photographs: bool) -> dict[str, bytes]:
     """The PNG files by their names, which the page knows."""
-    closest = np.concatenate([pictures.closest.drawn, pictures.closest.training])
-    grids = {
-        "drawn.png": (pictures.drawn, FACES_A_ROW),
-        "photographs.png": (pictures.real, FACES_A_ROW),
-        "nearest.png": (closest, len(pictures.closest.drawn)),
-    }
+    closest = pictures.closest.drawn
+    grids = {"drawn.png": (pictures.drawn, FACES_A_ROW)}
+    if shows_photographs:
+        grids["photographs.png"] = (pictures.real, FACES_A_ROW)
+        closest = np.concatenate([closest, pictures.closest.training])
+    grids["nearest.png"] = (closest, len(pictures.closest.drawn))
     for number, (_, row) in enumerate(pictures.rows, start=1):
         grids[f"row-{number}.png"] = (row, FACES_A_ROW)
     if pictures.beside is not None:

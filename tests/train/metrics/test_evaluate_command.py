@@ -111,6 +111,18 @@ def test_the_page_needs_nothing_from_elsewhere_and_runs_no_script(evaluated):
     assert set(page.sources) == {path.name for path in folder.iterdir() if path.suffix == ".png"}
 
 
+def test_a_page_without_photographs_has_none(run, tmp_path):
+    result = run_command(run, "--faces", "8", "-o", tmp_path / "page", "--no-photographs")
+    assert result.exit_code == 0, result.output
+    files = {path.name for path in (tmp_path / "page").iterdir()}
+    assert "photographs.png" not in files
+    page = Page((tmp_path / "page" / "index.html").read_text("utf-8"))
+    assert set(page.sources) == {name for name in files if name.endswith(".png")}
+    assert "no photographs are shown on this page" in page.text
+    with Image.open(tmp_path / "page" / "nearest.png") as picture:
+        assert picture.height == 64  # one row: drawn faces alone, 8 pixels enlarged
+
+
 def test_the_page_says_whether_the_model_knows_the_photographs(evaluated, tmp_path):
     folder, _ = evaluated
     told = "This model was trained on all photographs"
