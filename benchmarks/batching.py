@@ -16,7 +16,7 @@ import numpy as np
 from t2f_runtime.bundle import Bundle
 from t2f_runtime.latent import draw_noise, on_hypersphere
 from t2f_runtime.manifest import GENERATOR, IMAGE, LATENT
-from t2f_runtime.sessions import open_session
+from t2f_runtime.sessions.onnx_session import OnnxSession
 
 
 def main() -> None:
@@ -27,7 +27,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=15)
     arguments = parser.parse_args()
     bundle = Bundle.open(arguments.bundle)
-    session = open_session(bundle.read(GENERATOR), engine="onnx-cpu", threads=None)
+    session = OnnxSession(bundle.read(GENERATOR), threads=None)
     size = bundle.manifest.latent_size
     noise = np.stack([draw_noise(0, index, size) for index in range(arguments.batch)])
     latents = on_hypersphere(noise)

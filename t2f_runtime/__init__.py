@@ -1,15 +1,21 @@
 """Draws faces from written descriptions, with the networks of a bundle; see `FaceGenerator`."""
 
 from t2f_runtime.bundle import Bundle
+from t2f_runtime.cancellation import Cancellation
+from t2f_runtime.engines.running import PassedOver, RunningEngine
 from t2f_runtime.errors import (
     ArgumentError,
     BundleError,
+    CancelledError,
+    ClosedError,
+    DeadlineError,
     DescriptionError,
     EngineError,
     KeyFileError,
     MissingPackageError,
     PackError,
     PictureError,
+    QueueFullError,
     T2FError,
     VerificationError,
 )
@@ -20,14 +26,21 @@ __all__ = [
     "ArgumentError",
     "Bundle",
     "BundleError",
+    "Cancellation",
+    "CancelledError",
+    "ClosedError",
+    "DeadlineError",
     "DescriptionError",
     "EngineError",
     "FaceGenerator",
     "KeyFileError",
     "MissingPackageError",
     "PackError",
+    "PassedOver",
     "PictureError",
     "PublicKey",
+    "QueueFullError",
+    "RunningEngine",
     "T2FError",
     "VerificationError",
     "__version__",

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, get_args
+from typing import Any, BinaryIO, Literal, get_args
 
 import click
 import msgspec
@@ -11,6 +11,7 @@ from PIL import Image
 
 from t2f_runtime import __version__
 from t2f_runtime.bundle import Bundle
+from t2f_runtime.engines.names import AUTO, EngineName
 from t2f_runtime.errors import DescriptionError, KeyFileError
 from t2f_runtime.generator import MAXIMUM_FACES, FaceGenerator
 from t2f_runtime.latent import LARGEST_SEED
@@ -84,10 +85,24 @@ TRUST = click.option(
 @click.option("--sheet", is_flag=True, help="Draw a captioned sheet even of one face.")
 @click.option(
     "--precision",
-    type=click.Choice(get_args(Precision)),
-    default="float32",
+    type=click.Choice((AUTO, *get_args(Precision))),
+    default=AUTO,
     show_default=True,
-    help="Which of the bundle's networks draw.",
+    help="Which of the bundle's networks draw; auto is float32 on a CPU.",
+)
+@click.option(
+    "--engine",
+    type=click.Choice((AUTO, *get_args(EngineName))),
+    default=AUTO,
+    show_default=True,
+    help="What runs the networks; auto takes the best that works here.",
+)
+@click.option(
+    "--device",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Which GPU, of those that CUDA shows.",
 )
 @TRUST
 def generate(  # noqa: PLR0913 (options arrive as arguments)
@@ -100,7 +115,9 @@ def generate(  # noqa: PLR0913 (options arrive as arguments)
     scale: int | None,
     key_files: tuple[Path, ...],
     *,
-    precision: Precision,
+    precision: Precision | Literal["auto"],
+    engine: str,
+    device: int,
     sheet: bool,
 ) -> None:
     """Draw faces from descriptions, or without any where the model has no text.
@@ -113,12 +130,14 @@ def generate(  # noqa: PLR0913 (options arrive as arguments)
       t2f generate BUNDLE "a girl" "an old man" --count 6 --seed 7 -o sheet.png
       t2f generate BUNDLE --from descriptions.txt -o sheet.png
       t2f generate BUNDLE_WITHOUT_TEXT --count 16 -o sheet.png
+      t2f generate BUNDLE "a girl" --engine tensorrt --device 1 -o face.png
     """  # noqa: D301 (click's mark is the backspace)
     check_picture_path(output)
     if description_file is not None:
         descriptions += read_descriptions(description_file)
-    opened = Bundle.open(bundle, keep=precision, trusted=read_trusted(key_files))
-    generator = FaceGenerator.from_bundle(opened, precision=precision)
+    keep: Precision = "float32" if precision == AUTO else precision
+    opened = Bundle.open(bundle, keep=keep, trusted=read_trusted(key_files))
+    generator = FaceGenerator.from_bundle(opened, engine=engine, precision=precision, device=device)
     if generator.takes_text and not descriptions:
         raise click.UsageError('Give a DESCRIPTION, such as "a bald man", or --from FILE.')
     _check_all(generator, descriptions)

@@ -17,6 +17,18 @@ class BundleError(T2FError):
     """A bundle is missing, incomplete, altered, or of a schema that this version cannot read."""
 
 
+class CancelledError(T2FError):
+    """Drawing was cancelled, or its time was up, before it was done."""
+
+
+class ClosedError(T2FError):
+    """A generator or a queue is closed, or belongs to another process."""
+
+
+class DeadlineError(CancelledError):
+    """The time that was given to drawing was up before it was done."""
+
+
 class DescriptionError(T2FError):
     """A description cannot be read, is missing, or the model takes none."""
 
@@ -39,6 +51,10 @@ class PackError(T2FError):
 
 class PictureError(T2FError):
     """A picture cannot be written where it was asked for."""
+
+
+class QueueFullError(T2FError):
+    """More faces are asked for than may wait; ask again later."""
 
 
 class VerificationError(T2FError):

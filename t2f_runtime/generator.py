@@ -2,25 +2,28 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Literal, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
 from t2f_runtime.bundle import Bundle
-from t2f_runtime.errors import ArgumentError, BundleError, DescriptionError, EngineError
-from t2f_runtime.latent import Floats, check_whole_number, draw_latent
-from t2f_runtime.manifest import (
-    CONDITION_LOG_VARIANCE,
-    CONDITION_MEAN,
-    IMAGE,
-    LATENT,
-    TOKENS,
-    Graph,
-    Manifest,
-    Precision,
+from t2f_runtime.bundle_tokenizer import open_tokenizer as open_tokenizer  # noqa: PLC0414 (taken from here)
+from t2f_runtime.cancellation import Cancellation
+from t2f_runtime.engines.names import AUTO
+from t2f_runtime.engines.running import UNKNOWN, RunningEngine
+from t2f_runtime.errors import ArgumentError, DescriptionError
+from t2f_runtime.latent import (
+    Floats,
+    check_latents,
+    check_whole_number,
+    draw_latent,
+    draw_noise,
 )
-from t2f_runtime.sessions import Session, open_session
+from t2f_runtime.manifest import Manifest, Precision
+from t2f_runtime.networks import Networks
+from t2f_runtime.sessions import Session
 from t2f_runtime.text import Tokenizer
 from t2f_runtime.trust import PublicKey
 
@@ -28,6 +31,7 @@ MAXIMUM_FACES = 10_000
 """The most faces of one call, so that a slip of the keyboard cannot fill the memory."""
 
 _MAXIMUM_THREADS = 1024
+_MAXIMUM_DEVICE = 1023
 _NO_CONDITION = np.empty(0, dtype=np.float32)
 
 Pictures = NDArray[np.uint8]
@@ -39,17 +43,26 @@ class FaceGenerator:
     Safe to use from many threads; no call changes it. A face depends on its description, its seed
     and its index alone: it has the same bytes drawn alone, in a batch, or among candidates.
 
+    It cannot be pickled, and draws in the process alone that loaded it: see `Networks`.
+
     Example:
         >>> from t2f_runtime import FaceGenerator
         >>> generator = FaceGenerator.load("tests/runtime/tiny_bundle")
         >>> generator.generate("a smiling woman with grey hair", seed=7).shape
         (8, 8, 3)
 
+    In a `with` block, it is closed at the end:
+
+        >>> with FaceGenerator.load("tests/runtime/tiny_bundle") as generator:
+        ...     generator.warm_up()
+        ...     face = generator.generate("a bald man")
+
     Args:
         manifest: What the networks take and give.
         tokenizer: The one that the text encoder was trained with; None for a model without text.
         text_encoder: `TOKENS` to `CONDITION_MEAN` and `CONDITION_LOG_VARIANCE`; None likewise.
         generator: `LATENT` to `IMAGE`.
+        engine: What runs the networks, for whoever asks.
 
     Raises:
         ArgumentError: A tokenizer or a text encoder is missing, or there is one too many.
@@ -62,6 +75,7 @@ class FaceGenerator:
         tokenizer: Tokenizer | None,
         text_encoder: Session | None,
         generator: Session,
+        engine: RunningEngine = UNKNOWN,
     ) -> None:
         if {tokenizer is not None, text_encoder is not None} != {manifest.takes_text}:
             raise ArgumentError(
@@ -69,16 +83,17 @@ class FaceGenerator:
             )
         self._manifest = manifest
         self._tokenizer = tokenizer
-        self._text_encoder = text_encoder
-        self._generator = generator
+        self._networks = Networks(manifest, text_encoder=text_encoder, generator=generator)
+        self._engine = engine
 
     @classmethod
     def load(
         cls,
         bundle: str | Path,
         *,
-        engine: str = "onnx-cpu",
-        precision: Precision = "float32",
+        engine: str = AUTO,
+        precision: Precision | Literal["auto"] = AUTO,
+        device: int = 0,
         threads: int | None = None,
         trusted: Sequence[PublicKey] | None = None,
     ) -> "FaceGenerator":
@@ -86,50 +101,67 @@ class FaceGenerator:
 
         Args:
             bundle: The bundle's folder, or a packed bundle.
-            engine: What runs the networks: `onnx-cpu`.
-            precision: Which of the bundle's networks: `float32`, which every bundle has, `float16`
-                or `int8`. On a CPU the others are no faster.
-            threads: Threads that work on one face; None takes the CPUs this process may use.
+            engine: What runs the networks: `tensorrt`, `tensorrt-rtx`, `onnx-cuda`,
+                `onnx-tensorrt`, `onnx-cpu` or `openvino`. `auto` takes the first that works of
+                `tensorrt`, `tensorrt-rtx`, `onnx-cuda`, `onnx-cpu` and `openvino`; the property
+                `engine` says which, and why not those before it.
+            precision: Which of the bundle's networks: `float32`, which every bundle has,
+                `float16`, `int8` or `fp8`. `auto` takes float16 where the bundle has it and the
+                engine is `tensorrt`, `tensorrt-rtx` or `onnx-cuda`, and float32 elsewhere.
+            device: Which GPU, from 0, of those that CUDA shows; no matter on a CPU.
+            threads: Threads that work on one face on a CPU; None takes `usable_cpus()`.
             trusted: Load only what one of these keys has signed; None checks no signature.
 
         Raises:
+            ArgumentError: `device` or `threads` is out of range.
             BundleError: The bundle is missing, incomplete, altered, of another schema, without
                 networks of that precision, or not signed by a trusted key.
-            EngineError: The engine is unknown, not installed, or cannot run the bundle.
+            EngineError: The engine is unknown, cannot run here, or cannot run the bundle; of
+                `auto`, that none can. The message says what repairs it.
             MissingPackageError: `trusted` is given, and the package that checks is not installed.
         """
-        opened = Bundle.open(bundle, keep=precision, trusted=trusted)
-        return cls.from_bundle(opened, engine=engine, precision=precision, threads=threads)
+        keep: Precision = "float32" if precision == AUTO else precision
+        opened = Bundle.open(bundle, keep=keep, trusted=trusted)
+        return cls.from_bundle(
+            opened, engine=engine, precision=precision, device=device, threads=threads
+        )
 
     @classmethod
     def from_bundle(
         cls,
         bundle: Bundle,
         *,
-        engine: str = "onnx-cpu",
-        precision: Precision = "float32",
+        engine: str = AUTO,
+        precision: Precision | Literal["auto"] = AUTO,
+        device: int = 0,
         threads: int | None = None,
     ) -> "FaceGenerator":
         """Loads a bundle that is open already; as `load` otherwise."""
         if threads is not None:
             threads = check_whole_number("threads", threads, largest=_MAXIMUM_THREADS, least=1)
-        manifest = bundle.manifest
-        graphs = bundle.graphs(precision)
+        device = check_whole_number("device", device, largest=_MAXIMUM_DEVICE)
+        from t2f_runtime.engines.opening import open_engine  # noqa: PLC0415 (starts quicker)
+        from t2f_runtime.engines.prepared import EngineWish  # noqa: PLC0415 (as above)
 
-        def opened(graph: Graph) -> Session:
-            return open_session(bundle.read(graph.file), engine=engine, threads=threads)
-
+        wish = EngineWish(engine=engine, precision=precision, device=device, threads=threads)
+        opened = open_engine(bundle, wish)
         return cls(
-            manifest,
+            bundle.manifest,
             tokenizer=open_tokenizer(bundle),
-            text_encoder=opened(graphs.text_encoder) if graphs.text_encoder else None,
-            generator=opened(graphs.generator),
+            text_encoder=opened.text_encoder,
+            generator=opened.generator,
+            engine=opened.engine,
         )
 
     @property
     def manifest(self) -> Manifest:
         """What the bundle says about itself."""
         return self._manifest
+
+    @property
+    def engine(self) -> RunningEngine:
+        """What runs the networks, and what "auto" would rather have taken."""
+        return self._engine
 
     @property
     def image_size(self) -> int:
@@ -141,8 +173,56 @@ class FaceGenerator:
         """Whether faces are drawn from descriptions, rather than from seeds alone."""
         return self._manifest.takes_text
 
+    def __enter__(self) -> "FaceGenerator":
+        self._networks.check_open()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __reduce__(self) -> NoReturn:
+        raise ArgumentError(
+            "a generator cannot be pickled or copied, nor sent to another process; send the path "
+            "of the bundle, and call FaceGenerator.load there"
+        )
+
+    def warm_up(self) -> None:
+        """Runs the networks, so that the first face takes no longer than those that follow.
+
+        The first runs set up memory, and on a GPU may record what they do: one of the longest
+        description does that for all.
+
+        Raises:
+            ClosedError: The generator is closed, or of another process.
+            EngineError: The networks cannot be run.
+        """
+        text = self._manifest.text
+        for index in range(2):  # TensorRT records the second run
+            if text is not None:
+                longest = np.full(text.maximum_tokens, text.vocabulary_size - 1, dtype=np.int64)
+                self._networks.encode(longest)
+            self._networks.draw(draw_noise(0, index, self._manifest.latent_size)[np.newaxis])
+
+    def close(self) -> None:
+        """Lets the engine and its memory go; from then on every call raises ClosedError.
+
+        Returns at once: a run that another thread is in the middle of ends first, and nothing
+        begins after it. A second time does nothing.
+        """
+        self._networks.close()
+
     def generate(
-        self, text: str | None = None, *, seed: int = 0, count: int | None = None
+        self,
+        text: str | None = None,
+        *,
+        seed: int = 0,
+        count: int | None = None,
+        cancellation: Cancellation | None = None,
     ) -> Pictures:
         """Draws one face of a description, or several candidates.
 
@@ -150,6 +230,7 @@ class FaceGenerator:
             text: The description; left out for a model without text.
             seed: 0 to 2**64 - 1; equal seeds draw equal faces.
             count: How many candidates; candidate 0 is the face that is drawn without `count`.
+            cancellation: Stops the drawing between faces; None draws them all.
 
         Returns:
             Shape `(height, width, 3)`, uint8, RGB; with a `count`, `(count, height, width, 3)`.
@@ -157,19 +238,25 @@ class FaceGenerator:
         Raises:
             DescriptionError: The description cannot be read, is missing, or is one too many.
             ArgumentError: The seed or the count is out of range.
+            CancelledError: It was cancelled; as DeadlineError, its time was up.
+            ClosedError: The generator is closed, or of another process.
         """
         tokens = self._tokens(text)
         seed = check_whole_number("seed", seed)
         if count is not None:
             count = check_whole_number("count", count, largest=MAXIMUM_FACES, least=1)
-        mean, log_variance = self._encode(tokens)
+        mean, log_variance = self._encode(tokens, cancellation)
         pictures = self._empty(count or 1)
         for index in range(len(pictures)):
-            pictures[index] = self._draw_face(mean, log_variance, seed, index)
+            pictures[index] = self._draw_face(mean, log_variance, seed, index, cancellation)
         return pictures[0] if count is None else pictures
 
     def generate_batch(
-        self, texts: Sequence[str] | None = None, *, seeds: Sequence[int] | None = None
+        self,
+        texts: Sequence[str] | None = None,
+        *,
+        seeds: Sequence[int] | None = None,
+        cancellation: Cancellation | None = None,
     ) -> Pictures:
         """Draws one face a description; of a model without text, one face a seed.
 
@@ -177,6 +264,7 @@ class FaceGenerator:
             texts: The descriptions; left out for a model without text.
             seeds: One a description; None gives seed 0 to each, but a model without text needs
                 them.
+            cancellation: As in `generate`.
 
         Returns:
             Shape `(faces, height, width, 3)`, uint8, RGB.
@@ -185,51 +273,62 @@ class FaceGenerator:
             DescriptionError: A description cannot be read, they are missing, or the model takes
                 none; nothing has been drawn then.
             ArgumentError: A seed is out of range, or there are more seeds or fewer.
+            CancelledError: As in `generate`.
+            ClosedError: As in `generate`.
         """
         rows, seeds = self._read_all(texts, seeds)
         pictures = self._empty(len(rows))
         for position, (tokens, seed) in enumerate(zip(rows, seeds, strict=True)):
-            mean, log_variance = self._encode(tokens)
-            pictures[position] = self._draw_face(mean, log_variance, seed, index=0)
+            mean, log_variance = self._encode(tokens, cancellation)
+            pictures[position] = self._draw_face(mean, log_variance, seed, 0, cancellation)
         return pictures
 
-    def condition(self, text: str) -> tuple[Floats, Floats]:
+    def condition(self, text: str | None) -> tuple[Floats, Floats]:
         """Reads a description into the Gaussian that its condition is drawn from.
+
+        Args:
+            text: The description; None for a model without text, whose condition is empty.
 
         Returns:
             Mean and logarithm of the variance, each of shape `(condition,)`, float32.
 
         Raises:
-            DescriptionError: The description cannot be read, or the model takes none.
+            DescriptionError: The description cannot be read, is missing, or is one too many.
+            ClosedError: As in `generate`.
         """
         return self._encode(self._tokens(text))
 
-    def draw(self, latents: Floats) -> Pictures:
+    def draw(
+        self,
+        latents: Floats,
+        *,
+        faces_per_run: int = 1,
+        cancellation: Cancellation | None = None,
+    ) -> Pictures:
         """Draws one face a latent; for arithmetic on faces.
 
         Args:
             latents: Shape `(faces, latent)`, float32, each row of unit mean square.
+            faces_per_run: Faces that a network draws at once. With more than one they are done
+                sooner, and a value here and there differs by a level from that of the same face
+                drawn alone: engines sum in another order.
+            cancellation: As in `generate`.
 
         Returns:
             Shape `(faces, height, width, 3)`, uint8, RGB.
 
         Raises:
-            ArgumentError: The array is of another shape or type, or not finite.
+            ArgumentError: The array is of another shape or type, or not finite, or
+                `faces_per_run` is out of range.
+            CancelledError: As in `generate`.
+            ClosedError: As in `generate`.
         """
-        size = self._manifest.latent_size
-        found = getattr(latents, "dtype", type(latents).__name__)
-        if found != np.float32:
-            raise ArgumentError(f"latents must be an array of float32, not {found}")
-        if latents.ndim != 2 or latents.shape[1] != size or len(latents) > MAXIMUM_FACES:
-            raise ArgumentError(
-                f"latents has the shape {latents.shape}; it must be (faces, {size}), "
-                f"with {MAXIMUM_FACES} faces at most"
-            )
-        if not np.isfinite(latents).all():
-            raise ArgumentError("latents holds values that are not finite")
+        step = check_whole_number("faces_per_run", faces_per_run, largest=MAXIMUM_FACES, least=1)
+        check_latents(latents, size=self._manifest.latent_size, most=MAXIMUM_FACES)
         pictures = self._empty(len(latents))
-        for position, latent in enumerate(latents):
-            pictures[position] = self._draw_latent(latent)
+        for start in range(0, len(latents), step):
+            drawn = self._networks.draw(latents[start : start + step], cancellation)
+            pictures[start : start + step] = drawn
         return pictures
 
     def _check_presence(self, *, is_given: bool) -> None:
@@ -277,67 +376,25 @@ class FaceGenerator:
     def _empty(self, faces: int) -> Pictures:
         return np.empty((faces, self.image_size, self.image_size, 3), dtype=np.uint8)
 
-    def _encode(self, tokens: NDArray[np.int64] | None) -> tuple[Floats, Floats]:
-        if tokens is None or self._text_encoder is None:
+    def _encode(
+        self, tokens: NDArray[np.int64] | None, cancellation: Cancellation | None = None
+    ) -> tuple[Floats, Floats]:
+        if tokens is None:
             return _NO_CONDITION, _NO_CONDITION
-        outputs = self._text_encoder.run({TOKENS: tokens[np.newaxis]})
-        shape = (1, self._manifest.condition_size)
-        mean = _checked(outputs, CONDITION_MEAN, np.float32, shape)
-        log_variance = _checked(outputs, CONDITION_LOG_VARIANCE, np.float32, shape)
-        return mean[0], log_variance[0]
+        return self._networks.encode(tokens, cancellation)
 
-    def _draw_face(self, mean: Floats, log_variance: Floats, seed: int, index: int) -> Pictures:
+    def _draw_face(
+        self,
+        mean: Floats,
+        log_variance: Floats,
+        seed: int,
+        index: int,
+        cancellation: Cancellation | None,
+    ) -> Pictures:
         noise_size = self._manifest.noise_size
-        return self._draw_latent(
-            draw_latent(mean, log_variance, seed=seed, index=index, noise_size=noise_size)
-        )
-
-    def _draw_latent(self, latent: Floats) -> Pictures:
+        latent = draw_latent(mean, log_variance, seed=seed, index=index, noise_size=noise_size)
         # One face a run: in a batch, ONNX Runtime's kernels sum in another order, so that a face
         # would depend on its company, by a level here and there. benchmarks/batching.py measures
         # how much, and what drawing alone costs.
-        outputs = self._generator.run({LATENT: latent[np.newaxis]})
-        shape = (1, self.image_size, self.image_size, 3)
-        picture: Pictures = _checked(outputs, IMAGE, np.uint8, shape)[0]
+        picture: Pictures = self._networks.draw(latent[np.newaxis], cancellation)[0]
         return picture
-
-
-def open_tokenizer(bundle: Bundle) -> Tokenizer | None:
-    """Opens the tokenizer of a bundle; None where the model has no text.
-
-    Raises:
-        BundleError: It is not the one that the manifest describes.
-    """
-    text = bundle.manifest.text
-    if text is None:
-        return None
-    tokenizer = Tokenizer(
-        bundle.read(text.tokenizer),
-        kind=text.kind,
-        maximum_tokens=text.maximum_tokens,
-        maximum_characters=text.maximum_characters,
-    )
-    found = (tokenizer.vocabulary_size, tokenizer.padding_token)
-    if found != (text.vocabulary_size, text.padding_token):
-        raise BundleError(
-            f"{text.tokenizer} has {found[0]} tokens and pads with {found[1]}; the manifest says "
-            f"{text.vocabulary_size} and {text.padding_token}; export the run again"
-        )
-    return tokenizer
-
-
-def _checked(
-    outputs: dict[str, NDArray[Any]], name: str, dtype: type[np.generic], shape: tuple[int, ...]
-) -> NDArray[Any]:
-    """Returns an output of a network that is what the manifest says of it."""
-    array = outputs.get(name)
-    if array is None:
-        raise EngineError(f"the network gave no {name!r}, but {', '.join(outputs)}")
-    if array.dtype != dtype or array.shape != shape:
-        raise EngineError(
-            f"the network gave {name!r} as {array.dtype} {array.shape}; "
-            f"the manifest says {np.dtype(dtype)} {shape}; export the run again"
-        )
-    if not np.isfinite(array).all():
-        raise EngineError(f"the network gave {name!r} with values that are not finite")
-    return array

@@ -93,6 +93,29 @@ def draw_latent(
     return on_hypersphere(np.concatenate([drawn, noise[condition_size:]]))
 
 
+def check_latents(latents: Floats, *, size: int, most: int) -> None:
+    """Refuses what is no array of latents.
+
+    Args:
+        latents: Shape `(faces, size)`, float32, finite.
+        size: Length of one latent.
+        most: The most faces.
+
+    Raises:
+        ArgumentError: It is of another shape or type, or not finite.
+    """
+    found = getattr(latents, "dtype", type(latents).__name__)
+    if found != np.float32:
+        raise ArgumentError(f"latents must be an array of float32, not {found}")
+    if latents.ndim != 2 or latents.shape[1] != size or len(latents) > most:
+        raise ArgumentError(
+            f"latents has the shape {latents.shape}; it must be (faces, {size}), "
+            f"with {most} faces at most"
+        )
+    if not np.isfinite(latents).all():
+        raise ArgumentError("latents holds values that are not finite")
+
+
 def check_whole_number(name: str, value: int, largest: int = LARGEST_SEED, least: int = 0) -> int:
     """Returns a whole number of Python or numpy as an int.
 

@@ -49,13 +49,24 @@ def save_picture(image: Image.Image, path: Path, *, notes: Mapping[str, str]) ->
     """
     check_picture_path(path)
     try:
-        write_atomically(path, _encode(image, FORMATS[path.suffix.lower()], notes))
+        write_atomically(path, encode_picture(image, FORMATS[path.suffix.lower()], notes))
     except (OSError, ValueError) as error:  # encoders raise either where a picture is too large
         reason = getattr(error, "strerror", None) or error
         raise PictureError(f"{path} cannot be written: {reason}") from error
 
 
-def _encode(image: Image.Image, kind: str, notes: Mapping[str, str]) -> bytes:
+def encode_picture(image: Image.Image, kind: str, notes: Mapping[str, str]) -> bytes:
+    """Gives the bytes of a picture's file.
+
+    Args:
+        image: An RGB image.
+        kind: One of the values of `FORMATS`.
+        notes: As in `save_picture`.
+
+    Raises:
+        OSError: The picture is too large for the format.
+        ValueError: Likewise.
+    """
     buffer = io.BytesIO()
     if kind == "PNG":
         chunks = PngInfo()

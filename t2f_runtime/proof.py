@@ -1,7 +1,8 @@
 """A proof: what was drawn with every network and engine, how far it was off, and what was not run.
 
-The runtime proves what it can with what a kiosk has: each precision, in ONNX Runtime, against the
-bundle's reference pictures. Packages above it prove more; they register a `Prover`.
+The runtime proves what it can with what a kiosk has: each precision, in ONNX Runtime and in every
+engine that works on its GPU, against the bundle's reference pictures. Packages above it prove more;
+they register a `Prover`.
 """
 
 import platform
@@ -15,9 +16,12 @@ import msgspec
 
 from t2f_runtime import __version__
 from t2f_runtime.bundle import Bundle
-from t2f_runtime.errors import MissingPackageError
+from t2f_runtime.engine_probe import probe_engine
+from t2f_runtime.engines.names import EngineName
+from t2f_runtime.errors import EngineError, MissingPackageError
+from t2f_runtime.generator import FaceGenerator
 from t2f_runtime.manifest import ParityReport, Precision
-from t2f_runtime.verification import measure, precisions_of
+from t2f_runtime.verification import measure, measure_generator, precisions_of
 
 PROVERS_GROUP: Final = "t2f.provers"
 """Entry points of this group are provers; the first is loaded when more is asked than the runtime
@@ -25,6 +29,9 @@ can prove."""
 
 ENGINE: Final = "onnx-cpu"
 """The engine that every installation has."""
+
+GPU_ENGINES: Final[tuple[EngineName, ...]] = ("tensorrt", "tensorrt-rtx", "onnx-cuda")
+"""The engines on a GPU that are tried; "onnx-tensorrt" would first build its own for minutes."""
 
 
 class NotRun(msgspec.Struct, frozen=True, kw_only=True):
@@ -138,23 +145,64 @@ def prove(bundle: Bundle, request: ProofRequest, tell: Callable[[str], None]) ->
         measure(bundle, engine=ENGINE, precision=precision, threads=request.threads)
         for precision in precisions_of(bundle.manifest)
     ]
+    not_run = []
+    for tried in open_on_gpu(bundle):
+        if isinstance(tried, NotRun):
+            not_run.append(tried)
+        else:
+            tell(f"drawing with {tried.generator.engine}")
+            reports.append(measure_generator(bundle, tried.generator, tried.precision))
     return Proof(
         bundle_id=bundle.bundle_id,
         machine=this_machine(),
         descriptions="the bundle's references",
         reports=tuple(reports),
-        not_run=tuple(_engines_not_run(bundle)),
+        not_run=tuple(not_run),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedOnGpu:
+    """A bundle in an engine on a GPU."""
+
+    precision: Precision
+    """Precision of the networks."""
+    generator: FaceGenerator
+    """What draws with them."""
+
+
+def open_on_gpu(bundle: Bundle) -> Iterator[OpenedOnGpu | NotRun]:
+    """Loads each precision of a bundle into each engine that works on the GPU of this machine.
+
+    Args:
+        bundle: The bundle.
+
+    Yields:
+        What draws, or what does not draw here, and why.
+
+    Raises:
+        BundleError: An engine of the bundle is not what its index says.
+    """
+    for name in GPU_ENGINES:
+        state = probe_engine(name)
+        if not state.works:
+            yield NotRun(what=name, reason=str(state.reason))
+            continue
+        for precision in precisions_of(bundle.manifest):
+            yield _open(bundle, name, precision)
+
+
+def _open(bundle: Bundle, name: EngineName, precision: Precision) -> OpenedOnGpu | NotRun:
+    try:
+        generator = FaceGenerator.from_bundle(bundle, engine=name, precision=precision)
+        return OpenedOnGpu(precision, generator)
+    except EngineError as error:
+        return NotRun(what=f"{name} in {precision}", reason=str(error))
 
 
 def this_machine() -> str:
     """Operating system and processor: `Linux x86_64`."""
     return f"{platform.system()} {platform.machine()}"
-
-
-def _engines_not_run(bundle: Bundle) -> Iterator[NotRun]:
-    for entry in bundle.manifest.engines:
-        yield NotRun(what=entry.file, reason=f"this version of T2F draws with {ENGINE} alone")
 
 
 def _load_prover() -> Prover:

@@ -93,17 +93,24 @@ def measure(
     bundle: Bundle, *, engine: str, precision: Precision, threads: int | None
 ) -> ParityReport:
     """As `verify`, but pictures that differ too much are told in the report alone."""
-    expected = read_references(bundle)
     generator = FaceGenerator.from_bundle(
         bundle, engine=engine, precision=precision, threads=threads
     )
+    return measure_generator(bundle, generator, precision)
+
+
+def measure_generator(
+    bundle: Bundle, generator: FaceGenerator, precision: Precision
+) -> ParityReport:
+    """As `measure`, with a generator that was loaded from the bundle."""
+    expected = read_references(bundle)
     references = bundle.manifest.references
     return report_pictures(
         draw_faces(generator, references),
         expected,
         references,
         precision=precision,
-        engine=engine,
+        engine=generator.engine.name,
         against=REFERENCE,
     )
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import msgspec
 from fake_tensorrt import fake_library
 
-from t2f_export.engines.devices import Device, NoDevice
 from t2f_export.engines.libraries import Host
+from t2f_runtime.engines.gpu import Device, NoDevice
 from t2f_runtime.manifest import MANIFEST, Manifest, decode_manifest, encode_manifest
 
 TINY_BUNDLE = Path(__file__).parent / "runtime" / "tiny_bundle"

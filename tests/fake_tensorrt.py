@@ -8,72 +8,53 @@ stand-in does is what the real one was seen to do: it logs and returns None, and
 import enum
 import hashlib
 import json
-from pathlib import Path
 from types import SimpleNamespace
 
-import onnx
-
-NAMES = json.loads((Path(__file__).parent / "tensorrt_names.json").read_text())
-VERSIONS = {
-    "tensorrt 10.3": "10.3.0",
-    "tensorrt 11.4": "11.4.0",
-    "tensorrt_rtx 1.7": "1.7.1.116",
-}
+from fake_cuda import FakeCuda
+from fake_tensorrt_names import VERSIONS, Named, names_of
+from fake_tensorrt_running import Engine, ExecutionContext, RuntimeConfig
 
 
-def names_of(version: str, library_class: str) -> set[str]:
-    """The public names that a class has in a version; `__module__` is the module itself."""
-    return {
-        name
-        for versions, names in NAMES[library_class].items()
-        if version in versions.split(", ")
-        for name in names.split()
-    }
-
-
-class Named:
-    """Has the names of a version, whatever its class defines."""
-
-    library_class: str
-    version: str
-
-    def __getattribute__(self, name):
-        found = object.__getattribute__(self, name)
-        if not name.startswith("_") and name not in {"library_class", "version"}:
-            check_name(self.version, self.library_class, name)
-        return found
-
-    def __setattr__(self, name, value):
-        if not name.startswith("_"):
-            check_name(self.version, self.library_class, name)
-        object.__setattr__(self, name, value)
-
-
-def check_name(version, library_class, name):
-    if name not in names_of(version, library_class):
-        raise AttributeError(f"{version} has no {library_class}.{name}")
-
-
-def fake_library(version: str, *, fails: str | None = None, steps: int = 3, on_step=None):
+def fake_library(version: str, *, steps: int = 3, on_step=None, cuda=None, **behaviour):
     """Makes a stand-in for a version of a library.
 
     Args:
         version: One of `VERSIONS`.
-        fails: What a build logs before it returns None; None lets it succeed.
         steps: How many steps a build has.
         on_step: Called with each step, from within the build.
+        cuda: The GPU that runs engines, a `FakeCuda`.
+        behaviour: `fails`, what a build logs before it returns None; `lacks_memory`, whether
+            contexts cannot be made; `fails_to_run`; `forbids_capture`, whether runs cannot be
+            recorded.
     """
     kinds = SimpleNamespace()
-    for library_class in ("BuilderFlag", "DataType", "HardwareCompatibilityLevel"):
-        setattr(kinds, library_class, _enumeration(version, library_class))
-    kinds.MemoryPoolType = _enumeration(version, "MemoryPoolType")
+    for library_class in (
+        "BuilderFlag",
+        "CudaGraphStrategy",
+        "DataType",
+        "DynamicShapesKernelSpecializationStrategy",
+        "HardwareCompatibilityLevel",
+        "MemoryPoolType",
+        "TensorIOMode",
+    ):
+        if library_class in names_of(version, "__module__"):
+            setattr(kinds, library_class, _enumeration(version, library_class))
     kinds.NetworkDefinitionCreationFlag = enum.IntEnum(
         "NetworkDefinitionCreationFlag",
         {"STRONGLY_TYPED": 1} | ({"EXPLICIT_BATCH": 0} if version == "tensorrt 10.3" else {}),
     )
     if "ComputeCapability" in names_of(version, "__module__"):
         kinds.ComputeCapability = _enumeration(version, "ComputeCapability")
-    behaviour = SimpleNamespace(fails=fails, steps=steps, on_step=on_step, kinds=kinds)
+    defaults = dict.fromkeys(("fails", "lacks_memory", "fails_to_run", "forbids_capture"))
+    behaviour = SimpleNamespace(
+        **{**defaults, **behaviour},
+        steps=steps,
+        on_step=on_step,
+        kinds=kinds,
+        cuda=cuda or FakeCuda(),
+        contexts=[],
+        error=_Logger.ERROR,
+    )
     classes = {
         name: type(name, (base,), {"library_class": name, "version": version})
         for name, base in (
@@ -87,6 +68,9 @@ def fake_library(version: str, *, fails: str | None = None, steps: int = 3, on_s
             ("IOptimizationProfile", _Profile),
             ("ITensor", _Tensor),
             ("ITimingCache", _TimingCache),
+            ("ICudaEngine", Engine),
+            ("IExecutionContext", ExecutionContext),
+            ("IRuntimeConfig", RuntimeConfig),
             ("ParserError", _ParserError),
         )
     }
@@ -131,6 +115,8 @@ def _check_made(callbacks):
 
 class _Tensor(Named):
     def __init__(self, library, info, *, is_input):
+        import onnx  # noqa: PLC0415 (the runtime's tests build nothing, and do without)
+
         kinds = library.kinds.DataType
         types = onnx.TensorProto
         kind = info.type.tensor_type
@@ -183,6 +169,8 @@ class _OnnxParser(Named):
         return self._errors[index]
 
     def parse(self, model):
+        import onnx  # noqa: PLC0415 (as above)
+
         try:
             graph = onnx.load_from_string(model).graph
         except Exception as error:  # noqa: BLE001 (protobuf's own)
@@ -213,7 +201,8 @@ class _TimingCache(Named):
 
 class _Config(Named):
     def __init__(self):
-        self._profiles, self._flags, self._pools = [], [], {}
+        self._profiles, self._pools = [], {}
+        self._flags = ["TF32"]  # as the documentation of BuilderFlag says
         self._capabilities = {}
         self._cache = None
         for name, default in (
@@ -234,6 +223,9 @@ class _Config(Named):
 
     def set_flag(self, flag):
         self._flags.append(flag.name)
+
+    def clear_flag(self, flag):
+        self._flags.remove(flag.name)
 
     def set_compute_capability(self, capability, index):
         self._capabilities[index] = capability.name
@@ -286,6 +278,11 @@ class _Builder(Named):
             "capabilities": config._capabilities,
             "shapes": config._profiles[0]._shapes,
             "source": hashlib.sha256(network._model).hexdigest(),
+            "tensors": {
+                tensor.name: {"mode": mode, "dtype": tensor.dtype.name, "shape": tensor.shape}
+                for mode, tensors in (("INPUT", network._inputs), ("OUTPUT", network._outputs))
+                for tensor in tensors
+            },
         }
         return memoryview(json.dumps(plan).encode())
 
@@ -330,7 +327,7 @@ class _Runtime(Named):
         if "VERSION_COMPATIBLE" in plan["flags"] and not self.engine_host_code_allowed:
             self._logger.log(_Logger.ERROR, "the plan has host code, which is not allowed")
             return None
-        return plan
+        return self._behaviour.classes["ICudaEngine"](plan, self._logger)
 
 
 class _Refitter(Named):
@@ -350,10 +347,10 @@ class _OnnxParserRefitter(Named):
         self._refitter, self._logger = refitter, logger
 
     def refit_from_bytes(self, model):
-        if hashlib.sha256(model).hexdigest() != self._refitter._engine["source"]:
+        if hashlib.sha256(model).hexdigest() != self._refitter._engine._plan["source"]:
             self._logger.log(_Logger.ERROR, "the weights are of another network")
             return False
-        if "STRIP_PLAN" not in self._refitter._engine["flags"]:
+        if "STRIP_PLAN" not in self._refitter._engine._plan["flags"]:
             return False
         self._refitter._missing = []
         return True

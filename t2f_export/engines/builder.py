@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from t2f_export.engines.devices import Device
 from t2f_export.engines.files import EngineFolder, TimingCache
 from t2f_export.engines.jobs import EngineJob, EngineWish, check_options, plan_jobs
 from t2f_export.engines.libraries import Host, choose_flavour, open_library
@@ -18,6 +17,7 @@ from t2f_export.engines.tensorrt_loading import check_loads
 from t2f_export.errors import EngineBuildError
 from t2f_runtime.bundle import Bundle
 from t2f_runtime.engine_index import EngineEntry
+from t2f_runtime.engines.gpu import Device
 from t2f_runtime.errors import BundleError
 from t2f_runtime.manifest import SIGNATURE
 

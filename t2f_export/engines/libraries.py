@@ -1,24 +1,18 @@
 """The two libraries that build engines: which to take, and whether it can be used here."""
 
-import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, cast
+from typing import cast
 
-from t2f_export.engines.devices import Device, NoDevice, find_device
 from t2f_export.engines.tensorrt_api import Library
 from t2f_export.errors import EngineBuildError
-from t2f_runtime.engine_choice import NAMES, RTX_TARGETS, version_numbers
+from t2f_runtime.engine_choice import NAMES, RTX_TARGETS
 from t2f_runtime.engine_index import Flavour
+from t2f_runtime.engines import libraries
+from t2f_runtime.engines.gpu import Device, NoDevice, find_device
+from t2f_runtime.engines.libraries import MODULES, check_version, how_to_install, is_installed
+from t2f_runtime.engines.unavailable import UnavailableEngineError
 from t2f_runtime.errors import EngineError
-
-MODULES: Final[dict[Flavour, str]] = {"rtx": "tensorrt_rtx", "tensorrt": "tensorrt"}
-
-_VERSIONS: Final[dict[Flavour, tuple[tuple[int, ...], tuple[int, ...]]]] = {
-    "rtx": ((1, 7), (2,)),
-    "tensorrt": ((10, 3), (12,)),
-}
-"""The first version that is served, and the first that no longer is."""
 
 _NAME_A_GPU = (
     "name the GPUs that will run the engines, such as --for sm_86,sm_89,sm_120, to build them here "
@@ -33,21 +27,9 @@ def import_library(flavour: Flavour) -> Library:
         EngineError: It is not installed, or cannot be imported.
     """
     try:
-        match flavour:
-            case "rtx":
-                import tensorrt_rtx  # noqa: PLC0415 (a library of NVIDIA's, loaded when wanted)
-
-                return cast("Library", tensorrt_rtx)
-            case "tensorrt":
-                import tensorrt  # noqa: PLC0415 (as above)
-
-                return cast("Library", tensorrt)
-    except ImportError as error:
-        raise EngineError(_missing(flavour, error)) from error
-
-
-def _is_installed(module: str) -> bool:
-    return importlib.util.find_spec(module) is not None
+        return cast("Library", libraries.import_library(flavour))
+    except UnavailableEngineError as error:
+        raise EngineError(f"{NAMES[flavour]} cannot build here: {error}") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +38,7 @@ class Host:
 
     find_device: Callable[[], Device | NoDevice] = find_device
     """Finds the GPU."""
-    is_installed: Callable[[str], bool] = _is_installed
+    is_installed: Callable[[str], bool] = is_installed
     """Tells whether a module can be imported, without importing it."""
     load: Callable[[Flavour], Library] = import_library
     """Imports a library."""
@@ -88,12 +70,10 @@ def open_library(
     if isinstance(device, NoDevice) and not has_targets:
         raise EngineBuildError(f"no GPU to build for: {device.reason}; {_NAME_A_GPU}")
     library = host.load(flavour)
-    first, last = _VERSIONS[flavour]
-    if not first <= version_numbers(library.__version__) < last:
-        raise EngineError(
-            f"{NAMES[flavour]} {library.__version__} is installed; this T2F builds engines with "
-            f"{_dotted(first)} up to, and without, {_dotted(last)}"
-        )
+    try:
+        check_version(library, flavour)
+    except UnavailableEngineError as error:
+        raise EngineError(f"{NAMES[flavour]} cannot build here: {error}") from error
     return library, None if isinstance(device, NoDevice) else device
 
 
@@ -120,26 +100,6 @@ def choose_flavour(host: Host, *, has_targets: bool) -> Flavour:
     if device.compute_capability in RTX_TARGETS:
         flavours.append("rtx")
     raise EngineError(
-        f"nothing is installed that builds engines for this {device.name}; {_install(flavours)}"
+        f"nothing is installed that builds engines for this {device.name}; "
+        f"{how_to_install(flavours)}"
     )
-
-
-def _missing(flavour: Flavour, error: ImportError) -> str:
-    if isinstance(error, ModuleNotFoundError) and error.name == MODULES[flavour]:
-        return (
-            f"building with {NAMES[flavour]} needs the package '{MODULES[flavour]}'; "
-            f"{_install([flavour])}"
-        )
-    return f"the package '{MODULES[flavour]}' cannot be imported: {error}; {_install([flavour])}"
-
-
-def _install(flavours: list[Flavour]) -> str:
-    ways = {
-        "rtx": "pip install 't2f[rtx]'",
-        "tensorrt": "pip install 't2f[tensorrt]', or on a Jetson: apt install python3-libnvinfer",
-    }
-    return "install it with: " + ", or ".join(ways[flavour] for flavour in flavours)
-
-
-def _dotted(version: tuple[int, ...]) -> str:
-    return ".".join(map(str, version))

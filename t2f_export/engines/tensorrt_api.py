@@ -1,4 +1,4 @@
-"""The calls that are made of TensorRT, for which no type stubs exist.
+"""The calls that are made of TensorRT to build an engine; no type stubs exist for them.
 
 Everything here is in TensorRT 10.3, in 11.4 and in TensorRT for RTX 1.7 alike, but for what
 `RtxBuilderConfig` and `RtxLibrary` add.
@@ -6,6 +6,8 @@ Everything here is in TensorRT 10.3, in 11.4 and in TensorRT for RTX 1.7 alike, 
 
 from collections.abc import Iterable
 from typing import Protocol, SupportsInt
+
+from t2f_runtime.engines.tensorrt_api import RunningLibrary
 
 
 class ITensor(Protocol):
@@ -95,6 +97,10 @@ class IBuilderConfig(Protocol):
         """Sets a `BuilderFlag`."""
         ...
 
+    def clear_flag(self, flag: object) -> None:
+        """Takes a `BuilderFlag` back."""
+        ...
+
     def create_timing_cache(self, serialized_timing_cache: bytes) -> ITimingCache | None:
         """Reads a timing cache, or makes an empty one of no bytes."""
         ...
@@ -165,50 +171,13 @@ class IOnnxParser(Protocol):
         ...
 
 
-class IRuntime(Protocol):
-    """Loads engines."""
-
-    engine_host_code_allowed: bool
-
-    def deserialize_cuda_engine(self, serialized_engine: bytes) -> object | None:
-        """Loads an engine; None where it cannot."""
-        ...
-
-
-class IRefitter(Protocol):
-    """Gives an engine its weights."""
-
-    def get_missing_weights(self) -> list[str]:
-        """Names of the weights that it still lacks."""
-        ...
-
-    def refit_cuda_engine(self) -> bool:
-        """Hands the weights over."""
-        ...
-
-
-class IParserRefitter(Protocol):
-    """Takes weights from an ONNX file."""
-
-    def refit_from_bytes(self, model: bytes) -> bool:
-        """Reads an ONNX file's bytes."""
-        ...
-
-
 class BuilderFlags(Protocol):
     """Switches of `IBuilderConfig.set_flag`."""
 
     REFIT_IDENTICAL: object
     STRIP_PLAN: object
+    TF32: object
     VERSION_COMPATIBLE: object
-
-
-class DataTypes(Protocol):
-    """Types of `ITensor.dtype`."""
-
-    FLOAT: object
-    INT64: object
-    UINT8: object
 
 
 class HardwareCompatibilityLevels(Protocol):
@@ -229,25 +198,13 @@ class NetworkDefinitionCreationFlags(Protocol):
     STRONGLY_TYPED: SupportsInt
 
 
-class Severities(Protocol):
-    """Severities of messages."""
-
-    INTERNAL_ERROR: object
-    ERROR: object
-    WARNING: object
-
-
-class Library(Protocol):
+class Library(RunningLibrary, Protocol):
     """The module `tensorrt`, or `tensorrt_rtx`."""
 
-    __version__: str
     BuilderFlag: BuilderFlags
-    DataType: DataTypes
     HardwareCompatibilityLevel: HardwareCompatibilityLevels
     MemoryPoolType: MemoryPoolTypes
     NetworkDefinitionCreationFlag: NetworkDefinitionCreationFlags
-    ILogger: Severities
-    """Also the base of what receives messages."""
     IProgressMonitor: object
     """The base of what is told of progress."""
 
@@ -259,18 +216,6 @@ class Library(Protocol):
         self, network: INetworkDefinition, logger: object
     ) -> IOnnxParser:
         """Makes a parser that reads into a network."""
-        ...
-
-    def Runtime(self, logger: object) -> IRuntime:  # noqa: N802
-        """Makes a loader of engines; only where CUDA has a GPU, or the process may die."""
-        ...
-
-    def Refitter(self, engine: object, logger: object) -> IRefitter:  # noqa: N802
-        """Makes a refitter of an engine."""
-        ...
-
-    def OnnxParserRefitter(self, refitter: IRefitter, logger: object) -> IParserRefitter:  # noqa: N802
-        """Makes a reader of weights for a refitter."""
         ...
 
 

@@ -20,16 +20,11 @@ from t2f_export.engines.tensorrt_api import (
     RtxBuilderConfig,
     RtxLibrary,
 )
-from t2f_export.engines.tensorrt_messages import (
-    Messages,
-    Phases,
-    Progress,
-    make_logger,
-    make_monitor,
-)
+from t2f_export.engines.tensorrt_phases import Phases, Progress, make_monitor
 from t2f_export.errors import EngineBuildError
 from t2f_runtime.engine_choice import NAMES
 from t2f_runtime.engine_index import EngineOptions, Flavour, ShapeRange
+from t2f_runtime.engines.tensorrt_log import Messages, make_logger
 from t2f_runtime.manifest import BATCH, LENGTH, Graph, Tensor
 
 MAXIMUM_BATCH: Final = 16
@@ -239,6 +234,9 @@ def _add_profile(builder: IBuilder, config: IBuilderConfig, request: EngineReque
 def _set_options(library: Library, config: IBuilderConfig, request: EngineRequest) -> None:
     options = request.options
     flags = library.BuilderFlag
+    # Set unless it is taken back: float32 would be rounded to the 10 bits of float16, and so draw
+    # no nearer to torch than that.
+    config.clear_flag(flags.TF32)
     if options.workspace_mib is not None:
         config.set_memory_pool_limit(library.MemoryPoolType.WORKSPACE, options.workspace_mib * _MIB)
     if options.builder_level is not None:

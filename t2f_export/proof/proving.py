@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Final
 
 import msgspec
-import onnxruntime
 import torch
 
 from t2f_export.descriptions import (
@@ -15,20 +15,15 @@ from t2f_export.descriptions import (
     descriptions_of_manifest,
     descriptions_of_run,
 )
-from t2f_export.engines.devices import Device, NoDevice, find_device
 from t2f_export.errors import ExportError
 from t2f_export.manifest_file import write_with_card
 from t2f_export.parity import draw_references
 from t2f_export.proof.classifying import compare_attributes
-from t2f_export.proof.openvino_session import ENGINE as OPENVINO
-from t2f_export.proof.openvino_session import OpenVinoSession
 from t2f_runtime.bundle import Bundle
-from t2f_runtime.engine_choice import NAMES
 from t2f_runtime.generator import FaceGenerator, open_tokenizer
 from t2f_runtime.manifest import (
     REFERENCE,
     SIGNATURE,
-    Graph,
     Manifest,
     ParityReport,
     Precision,
@@ -40,10 +35,9 @@ from t2f_runtime.proof import (
     NotRun,
     Proof,
     ProofRequest,
+    open_on_gpu,
     this_machine,
 )
-from t2f_runtime.sessions import Session
-from t2f_runtime.sessions.onnx_session import OnnxSession
 from t2f_runtime.verification import (
     Pictures,
     draw_faces,
@@ -56,7 +50,8 @@ from t2f_train.metrics.run_artist import TrainedRun, open_run
 _FIRST_SEED = 2_000_000
 """Seeds of the faces that are drawn; calibration has others."""
 
-_PROVIDERS = ("CUDAExecutionProvider", "TensorrtExecutionProvider")
+OPENVINO: Final = "openvino"
+"""The second reader of the graphs."""
 
 Tell = Callable[[str], None]
 
@@ -82,10 +77,9 @@ def prove_bundle(bundle: Bundle, request: ProofRequest, tell: Tell) -> Proof:
 
     Raises:
         DataError: The run's data cannot be read, or is not the run's.
-        EngineError: An engine cannot run the bundle.
+        EngineError: An engine cannot run the bundle, or OpenVINO is wanted and not installed.
         ExportError: The run is not the bundle's, there are no descriptions to draw, or the manifest
             cannot be written.
-        MissingPackageError: OpenVINO is wanted and not installed.
         RunError: The run cannot be read.
         VerificationError: The bundle has no reference pictures.
     """
@@ -94,56 +88,48 @@ def prove_bundle(bundle: Bundle, request: ProofRequest, tell: Tell) -> Proof:
     run = None if request.run is None else _open_run(bundle, request.run)
     drawn = _faces(bundle, run, request, tell)
     engines = [ENGINE, OPENVINO] if request.takes_openvino else [ENGINE]
-    reports = []
-    for precision in precisions_of(bundle.manifest):
-        for engine in engines:
-            tell(f"drawing {len(drawn.faces)} faces in {precision} with {engine}")
-            generator = _open(bundle, precision, engine, request.threads)
-            report = report_pictures(
-                draw_faces(generator, drawn.faces),
-                drawn.expected,
-                drawn.faces,
-                precision=precision,
-                engine=engine,
-                against=drawn.against,
-            )
-            reports.append(report)
+    reports = [
+        _report(_open(bundle, precision, engine, request.threads), precision, drawn, tell)
+        for precision in precisions_of(bundle.manifest)
+        for engine in engines
+    ]
+    skipped = list(not_run(request))
+    for tried in open_on_gpu(bundle):
+        if isinstance(tried, NotRun):
+            skipped.append(tried)
+        else:
+            reports.append(_report(tried.generator, tried.precision, drawn, tell))
     proof = Proof(
         bundle_id=bundle.bundle_id,
         machine=this_machine(),
         descriptions=drawn.source,
         reports=tuple(reports),
         attributes=tuple(_attributes(bundle, run, request, tell)),
-        not_run=tuple(not_run(bundle.manifest, find_device(), request)),
+        not_run=tuple(skipped),
     )
     if request.is_written and proof.passes:
         _write(bundle, proof.reports)
     return proof
 
 
-def not_run(
-    manifest: Manifest, device: Device | NoDevice, request: ProofRequest
-) -> Iterator[NotRun]:
-    """Lists what could draw, but not here, with the reasons.
+def _report(
+    generator: FaceGenerator, precision: Precision, drawn: _Faces, tell: Tell
+) -> ParityReport:
+    """Draws the faces, and reports how far they are from what was expected."""
+    engine = generator.engine
+    tell(f"drawing {len(drawn.faces)} faces in {precision} with {engine.name}")
+    return report_pictures(
+        draw_faces(generator, drawn.faces),
+        drawn.expected,
+        drawn.faces,
+        precision=precision,
+        engine=engine.name,
+        against=drawn.against,
+    )
 
-    Args:
-        manifest: The bundle's.
-        device: The GPU of this machine, or why it has none.
-        request: What was wanted.
-    """
-    without = f"this version of T2F draws with {ENGINE} alone"
-    reason = device.reason if isinstance(device, NoDevice) else without
-    for entry in manifest.engines:
-        target = entry.key.target.gpu or entry.key.target.compute_capability
-        yield NotRun(
-            what=entry.file,
-            reason=f"{NAMES[entry.key.flavour]} {entry.key.library_version} for {target}: {reason}",
-        )
-    built_in = onnxruntime.get_available_providers()
-    for provider in _PROVIDERS:
-        lacking = f"ONNX Runtime {onnxruntime.__version__} here was built without it"
-        why = reason if provider in built_in else lacking
-        yield NotRun(what=f"{provider} of ONNX Runtime", reason=why)
+
+def not_run(request: ProofRequest) -> Iterator[NotRun]:
+    """Lists what could draw on a CPU, and was not asked for."""
     if not request.takes_openvino:
         installed = find_spec("openvino") is not None
         why = "give --openvino" if installed else "not installed: pip install 't2f[verify]'"
@@ -199,20 +185,7 @@ def _descriptions(manifest: Manifest, request: ProofRequest) -> Descriptions:
 
 
 def _open(bundle: Bundle, precision: Precision, engine: str, threads: int | None) -> FaceGenerator:
-    graphs = bundle.graphs(precision)
-
-    def opened(graph: Graph) -> Session:
-        model = bundle.read(graph.file)
-        if engine == OPENVINO:
-            return OpenVinoSession(model, threads=threads)
-        return OnnxSession(model, threads=threads)
-
-    return FaceGenerator(
-        bundle.manifest,
-        tokenizer=open_tokenizer(bundle),
-        text_encoder=opened(graphs.text_encoder) if graphs.text_encoder else None,
-        generator=opened(graphs.generator),
-    )
+    return FaceGenerator.from_bundle(bundle, engine=engine, precision=precision, threads=threads)
 
 
 def _attributes(

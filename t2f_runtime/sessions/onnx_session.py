@@ -1,6 +1,5 @@
 """ONNX Runtime on the CPU."""
 
-import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,6 +7,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from t2f_runtime.errors import EngineError
+from t2f_runtime.processors import usable_cpus
 
 PROVIDER = "CPUExecutionProvider"
 
@@ -35,6 +35,11 @@ class OnnxSession:
         # nothing: on two cores, 17 ms a face of 64 pixels either way; on a busy machine, 50 ms
         # without spinning and 79 with it.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        # Neither an arena, which keeps the most that was ever asked for, nor a plan of the memory
+        # of each shape, which every length of a description would add to: 72 MiB after 2,000 faces
+        # of 64 pixels rather than 75, and no slower (3.6 ms a face either way).
+        options.enable_cpu_mem_arena = False
+        options.enable_mem_pattern = False
         try:
             self._session = onnxruntime.InferenceSession(model, options, providers=[PROVIDER])
         except Exception as error:  # its errors derive from Exception alone, and vary by version
@@ -55,10 +60,3 @@ class OnnxSession:
         except Exception as error:  # as above
             raise EngineError(f"ONNX Runtime cannot run the network: {error}") from error
         return dict(zip(names, outputs, strict=True))
-
-
-def usable_cpus() -> int:
-    """Number of CPUs that this process may use, which a container or `taskset` may have limited."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -21,14 +21,14 @@ from rich.console import Console
 
 from t2f_export.cli import engine
 from t2f_export.engines.command import INTERRUPTED, build_and_tell
-from t2f_export.engines.devices import Device
 from t2f_export.engines.jobs import EngineWish
 from t2f_export.engines.libraries import Host, choose_flavour, import_library, open_library
 from t2f_export.engines.progress import EngineBar, run_interruptibly
 from t2f_export.engines.targets import parse_targets
-from t2f_export.engines.tensorrt_messages import Messages, Phases
+from t2f_export.engines.tensorrt_phases import Phases
 from t2f_export.errors import EngineBuildError
 from t2f_runtime.cli import CommandGroup
+from t2f_runtime.engines.gpu import Device
 from t2f_runtime.errors import EngineError
 
 RTX = "tensorrt_rtx 1.7"
@@ -207,7 +207,7 @@ def test_versions_that_are_not_served_are_refused(flavour, version, served):
     if served:
         assert open_library(flavour, machine, has_targets=False) == (library, ADA)
         return
-    with pytest.raises(EngineError, match=rf"{version} is installed; this T2F builds engines with"):
+    with pytest.raises(EngineError, match=rf"{version} is installed, and this T2F is made for"):
         open_library(flavour, machine, has_targets=False)
 
 
@@ -215,7 +215,7 @@ def test_a_library_that_is_not_installed_is_named():
     if Host().is_installed("tensorrt"):
         pytest.skip("TensorRT is installed here")
     message = (
-        r"building with TensorRT needs the package 'tensorrt'; install it with: "
+        r"TensorRT cannot build here: the package 'tensorrt' is not installed; install it with: "
         r"pip install 't2f\[tensorrt\]'"
     )
     with pytest.raises(EngineError, match=message):
@@ -278,9 +278,3 @@ def test_where_there_is_no_terminal_there_is_no_bar():
         bar.begin("generator")
         bar.show(0.5, "Timing")
     assert output.getvalue().strip() == ""
-
-
-def test_errors_are_told_once_and_without_the_marks_of_nodes():
-    messages = Messages(errors=["one\n  line", "one line", "x: --- End node ---", "two"])
-    assert messages.told() == "one line; two"
-    assert Messages().told() == "the library gave no reason"

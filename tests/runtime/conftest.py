@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from t2f_runtime import FaceGenerator
+from t2f_runtime.engines.gpu import Device, find_device
 from t2f_runtime.manifest import MANIFEST, Manifest, decode_manifest
 from t2f_runtime.text import Tokenizer
 
@@ -60,3 +61,11 @@ def generator() -> FaceGenerator:
 @pytest.fixture(scope="session")
 def textless() -> FaceGenerator:
     return FaceGenerator.load(TINY_BUNDLE_WITHOUT_TEXT)
+
+
+@pytest.fixture
+def find_no_gpu() -> None:
+    """Skips a test that is about machines without a GPU where there is one."""
+    found = find_device()
+    if isinstance(found, Device):
+        pytest.skip(f"this machine has a GPU: {found.name}")

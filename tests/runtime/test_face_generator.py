@@ -328,8 +328,8 @@ def test_a_number_of_threads_that_makes_no_sense_is_refused(tiny_bundle, threads
 
 
 def test_an_unknown_engine_is_refused_at_loading(tiny_bundle):
-    with pytest.raises(EngineError, match="unknown engine 'tensorrt'"):
-        FaceGenerator.load(tiny_bundle, engine="tensorrt")
+    with pytest.raises(EngineError, match="unknown engine 'tensor'"):
+        FaceGenerator.load(tiny_bundle, engine="tensor")
 
 
 def test_a_tokenizer_of_another_vocabulary_is_refused(bundle, change_manifest):

@@ -243,7 +243,8 @@ def test_info_as_json_is_the_manifest(t2f, tiny_bundle, tiny_manifest):
 
 
 def test_verify_tells_every_check_and_the_numbers(t2f, tiny_bundle):
-    lines = t2f("verify", tiny_bundle, "--threads", "1").stdout.splitlines()
+    output = t2f("verify", tiny_bundle, "--threads", "1").stdout.splitlines()
+    lines = [line for line in output if not line.startswith("not run: ")]
     assert lines[0] == "ok: generator.onnx has its 9078 bytes and its SHA-256"
     assert len(lines) == 5
     assert re.fullmatch(

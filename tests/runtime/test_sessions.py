@@ -1,6 +1,4 @@
-import os
-import re
-import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import onnxruntime
@@ -8,9 +6,21 @@ import pytest
 
 from t2f_runtime import EngineError
 from t2f_runtime.manifest import GENERATOR, IMAGE, LATENT, TEXT_ENCODER, TOKENS
-from t2f_runtime.sessions import open_session
-from t2f_runtime.sessions.onnx_session import OnnxSession, usable_cpus
+from t2f_runtime.sessions.onnx_session import OnnxSession
 from t2f_runtime.text import pad
+
+
+def open_openvino(model, *, threads):
+    pytest.importorskip("openvino", reason="needs OpenVINO: pip install 't2f[openvino]'")
+    from t2f_runtime.sessions.openvino_session import OpenVinoSession  # noqa: PLC0415
+
+    return OpenVinoSession(model, threads=threads)
+
+
+@pytest.fixture(params=[OnnxSession, open_openvino], ids=["onnx-cpu", "openvino"])
+def open_session(request):
+    """Opens a network in each engine on the CPU."""
+    return request.param
 
 
 @pytest.fixture(scope="module")
@@ -23,8 +33,8 @@ def latents():
     return np.ones((2, 8), dtype=np.float32)
 
 
-def test_a_session_maps_names_to_fresh_arrays(model, latents):
-    session = open_session(model, engine="onnx-cpu", threads=None)
+def test_a_session_maps_names_to_fresh_arrays(open_session, model, latents):
+    session = open_session(model, threads=None)
     first, second = session.run({LATENT: latents}), session.run({LATENT: latents})
     assert first.keys() == {IMAGE}
     assert first[IMAGE].dtype == np.uint8
@@ -33,17 +43,16 @@ def test_a_session_maps_names_to_fresh_arrays(model, latents):
     np.testing.assert_array_equal(first[IMAGE], second[IMAGE])
 
 
-def test_the_number_of_threads_changes_nothing(model, latents):
+def test_the_number_of_threads_changes_nothing(open_session, model, latents):
     alone, several = (
-        open_session(model, engine="onnx-cpu", threads=threads).run({LATENT: latents[:1]})[IMAGE]
-        for threads in (1, 3)
+        open_session(model, threads=threads).run({LATENT: latents[:1]})[IMAGE] for threads in (1, 3)
     )
     np.testing.assert_array_equal(alone, several)
 
 
 def test_padding_changes_nothing_about_a_row(tiny_bundle, tokenizer):
     model = (tiny_bundle / TEXT_ENCODER).read_bytes()
-    session = open_session(model, engine="onnx-cpu", threads=1)
+    session = OnnxSession(model, threads=1)
     short = tokenizer.tokens("a man")
     long = tokenizer.tokens("a smiling woman with long brown hair and glasses")
     together = session.run({TOKENS: pad([short, long])})
@@ -52,46 +61,30 @@ def test_padding_changes_nothing_about_a_row(tiny_bundle, tokenizer):
         np.testing.assert_array_equal(together[name][:1], values)
 
 
-@pytest.mark.parametrize("engine", ["tensorrt", "", "ONNX-CPU"])
-def test_an_unknown_engine_is_refused_with_those_that_exist(model, engine):
-    message = f"unknown engine {engine!r}; this T2F has: onnx-cpu"
-    with pytest.raises(EngineError, match=re.escape(message)):
-        open_session(model, engine=engine, threads=None)
-
-
-def forget_onnx(monkeypatch):
-    monkeypatch.delitem(sys.modules, "t2f_runtime.sessions.onnx_session", raising=False)
-
-
-def test_a_missing_package_is_named_with_the_command_that_installs_it(model, monkeypatch):
-    forget_onnx(monkeypatch)
-    monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    message = (
-        "engine 'onnx-cpu' needs the package 'onnxruntime'; install it with: pip install 't2f[cpu]'"
-    )
-    with pytest.raises(EngineError, match=re.escape(message)):
-        open_session(model, engine="onnx-cpu", threads=None)
-
-
-def test_a_broken_package_is_named_with_its_own_error(model, monkeypatch, tmp_path):
-    (tmp_path / "onnxruntime.py").write_text("raise ImportError('libgomp.so.1 is missing')")
-    forget_onnx(monkeypatch)
-    monkeypatch.delitem(sys.modules, "onnxruntime")
-    monkeypatch.syspath_prepend(tmp_path)
-    message = "the package 'onnxruntime' cannot be imported: libgomp.so.1 is missing; install it"
-    with pytest.raises(EngineError, match=re.escape(message)):
-        open_session(model, engine="onnx-cpu", threads=None)
+def test_openvino_reads_descriptions_as_onnx_runtime_does_whatever_came_before(
+    tiny_bundle, tokenizer
+):
+    model = (tiny_bundle / TEXT_ENCODER).read_bytes()
+    session, expected = open_openvino(model, threads=1), OnnxSession(model, threads=1)
+    texts = ["a man", "a smiling woman with long brown hair and glasses", "x", "a man"]
+    for text in texts:
+        row = {TOKENS: tokenizer.tokens(text)[np.newaxis]}
+        given = session.run(row)
+        for name, values in expected.run(row).items():
+            np.testing.assert_allclose(given[name], values, atol=1e-5)
+    with pytest.raises(EngineError, match="reads the padding of descriptions as words; give it"):
+        session.run({TOKENS: pad([tokenizer.tokens(text) for text in texts])})
 
 
 @pytest.mark.parametrize("model", [b"", b"junk", b"\0" * 100])
-def test_what_is_no_network_is_refused(model):
-    with pytest.raises(EngineError, match=r"ONNX Runtime \S+ cannot load the network: .*upgrade"):
-        open_session(model, engine="onnx-cpu", threads=None)
+def test_what_is_no_network_is_refused(open_session, model):
+    with pytest.raises(EngineError, match=r"(?s)\S+ cannot load the network: .*upgrade"):
+        open_session(model, threads=None)
 
 
-def test_a_network_that_cannot_run_is_told(model):
-    session = open_session(model, engine="onnx-cpu", threads=None)
-    with pytest.raises(EngineError, match="ONNX Runtime cannot run the network: "):
+def test_a_network_that_cannot_run_is_told(open_session, model):
+    session = open_session(model, threads=None)
+    with pytest.raises(EngineError, match="cannot run the network: "):
         session.run({LATENT: np.ones((1, 9), dtype=np.float32)})
 
 
@@ -107,12 +100,10 @@ def test_a_session_that_runs_elsewhere_than_asked_is_refused(model, monkeypatch)
         OnnxSession(model, threads=None)
 
 
-@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system has no affinity")
-def test_only_cpus_that_the_process_may_use_are_counted():
-    allowed = os.sched_getaffinity(0)
-    try:
-        os.sched_setaffinity(0, {min(allowed)})
-        assert usable_cpus() == 1
-    finally:
-        os.sched_setaffinity(0, allowed)
-    assert usable_cpus() == len(allowed)
+def test_many_threads_draw_the_same_bytes_as_one(open_session, model):
+    session = open_session(model, threads=1)
+    latents = np.random.default_rng(0).standard_normal((64, 1, 8)).astype(np.float32)
+    alone = [session.run({LATENT: row})[IMAGE] for row in latents]
+    with ThreadPoolExecutor(8) as pool:
+        together = list(pool.map(lambda row: session.run({LATENT: row})[IMAGE], latents))
+    np.testing.assert_array_equal(together, alone)

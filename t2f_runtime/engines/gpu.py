@@ -20,7 +20,7 @@ _NAME_BYTES: Final = 256
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Device:
-    """The GPU that CUDA gives to this process first."""
+    """A GPU that CUDA gives to this process."""
 
     name: str
     """As CUDA calls it: `NVIDIA GeForce RTX 4070`, `Orin`."""
@@ -32,7 +32,7 @@ class Device:
 
 @dataclass(frozen=True, slots=True)
 class NoDevice:
-    """There is no GPU for this process."""
+    """There is no such GPU for this process."""
 
     reason: str
     """Why not."""
@@ -47,10 +47,11 @@ def load_driver() -> ctypes.CDLL:
     return ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
 
 
-def find_device(load: Callable[[], ctypes.CDLL] = load_driver) -> Device | NoDevice:
-    """Asks CUDA for the first GPU that this process may use (`CUDA_VISIBLE_DEVICES` chooses it).
+def find_device(index: int = 0, load: Callable[[], ctypes.CDLL] = load_driver) -> Device | NoDevice:
+    """Asks CUDA for a GPU that this process may use (`CUDA_VISIBLE_DEVICES` chooses and orders).
 
     Args:
+        index: Which of them, from 0.
         load: Gives the driver library, or raises OSError.
     """
     try:
@@ -63,14 +64,14 @@ def find_device(load: Callable[[], ctypes.CDLL] = load_driver) -> Device | NoDev
     for question, arguments in (
         ("cuInit", (0,)),
         ("cuDeviceGetCount", (ctypes.byref(count),)),
-        ("cuDeviceGet", (ctypes.byref(device), 0)),
+        ("cuDeviceGet", (ctypes.byref(device), index)),
         ("cuDeviceGetName", (name, _NAME_BYTES, device)),
         ("cuDeviceGetAttribute", (ctypes.byref(major), _COMPUTE_CAPABILITY_MAJOR, device)),
         ("cuDeviceGetAttribute", (ctypes.byref(minor), _COMPUTE_CAPABILITY_MINOR, device)),
         ("cuDeviceGetAttribute", (ctypes.byref(multiprocessors), _MULTIPROCESSOR_COUNT, device)),
     ):
-        if question == "cuDeviceGet" and count.value == 0:
-            return NoDevice("the NVIDIA driver shows no GPU to this process")
+        if question == "cuDeviceGet" and index >= count.value:
+            return _absent(index, count.value)
         status = getattr(driver, question)(*arguments)
         if status != 0:
             return NoDevice(f"the NVIDIA driver answers {question} with error {status}")
@@ -78,6 +79,15 @@ def find_device(load: Callable[[], ctypes.CDLL] = load_driver) -> Device | NoDev
         name=name.value.decode(errors="replace"),
         compute_capability=f"sm_{major.value}{minor.value}",
         multiprocessors=multiprocessors.value,
+    )
+
+
+def _absent(index: int, count: int) -> NoDevice:
+    if count == 0:
+        return NoDevice("the NVIDIA driver shows no GPU to this process")
+    shown = "1 GPU" if count == 1 else f"{count} GPUs"
+    return NoDevice(
+        f"the NVIDIA driver shows {shown} to this process, counted from 0: there is no {index}"
     )
 
 

@@ -1,48 +1,14 @@
-"""What the builder says while it works: its log, and how far it has come."""
+"""How far the builder has come, in one share of all its phases."""
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from t2f_export.engines.tensorrt_api import Library
 
 Progress = Callable[[float, str], None]
 """Called with the share of the work that is done, 0 to 1, and the name of the phase."""
-
-_EXPECTED = ("Int64 binding",)
-"""Parts of warnings that say nothing new: TensorRT reminds that an int64 input wants int64."""
-
-
-@dataclass
-class Messages:
-    """The builder's errors and warnings, in order; a failed build raises nothing itself."""
-
-    errors: list[str] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-
-    def told(self) -> str:
-        """The errors as one text, without those that only mark an ONNX node."""
-        lines = (" ".join(error.split()) for error in self.errors)
-        kept = [line for line in lines if "--- End node ---" not in line]
-        return "; ".join(dict.fromkeys(kept)) or "the library gave no reason"
-
-
-def make_logger(library: Library, messages: Messages) -> object:
-    """Makes a logger of the library that collects errors and warnings and prints nothing."""
-    base: Any = library.ILogger
-
-    class Logger(base):  # type: ignore[misc]  # the library is known only when it is imported
-        def __init__(self) -> None:
-            base.__init__(self)
-
-        def log(self, severity: object, message: str) -> None:
-            if severity in {base.INTERNAL_ERROR, base.ERROR}:
-                messages.errors.append(message)
-            elif severity == base.WARNING and not any(part in message for part in _EXPECTED):
-                messages.warnings.append(message)
-
-    return Logger()
 
 
 def make_monitor(library: Library, phases: "Phases", is_cancelled: threading.Event) -> object:
@@ -52,7 +18,7 @@ def make_monitor(library: Library, phases: "Phases", is_cancelled: threading.Eve
     """
     base: Any = library.IProgressMonitor
 
-    class Monitor(base):  # type: ignore[misc]  # as above
+    class Monitor(base):  # type: ignore[misc]  # the library is known only when it is imported
         def __init__(self) -> None:
             base.__init__(self)
 

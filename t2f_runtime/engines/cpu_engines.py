@@ -1,0 +1,58 @@
+"""The engines that draw on the CPU: ONNX Runtime and OpenVINO."""
+
+from collections.abc import Callable
+
+from t2f_runtime.bundle import Bundle
+from t2f_runtime.engines.host import Host
+from t2f_runtime.engines.names import EngineName
+from t2f_runtime.engines.prepared import EngineWish, Prepared, precisions
+from t2f_runtime.engines.running import RunningEngine
+from t2f_runtime.sessions import Session
+
+DEVICE = "cpu"
+
+
+def prepare_cpu(name: EngineName, bundle: Bundle, wish: EngineWish, host: Host) -> Prepared:
+    """Prepares an engine on the CPU.
+
+    Args:
+        name: `onnx-cpu` or `openvino`.
+        bundle: The bundle.
+        wish: What is wanted.
+        host: This machine.
+
+    Raises:
+        UnavailableEngineError: Its package is missing.
+    """
+    version, open_model = load_cpu_engine(name, host)
+    precision = precisions(name, bundle, wish)[0]
+    return Prepared(
+        engine=RunningEngine(name=name, version=version, device=DEVICE, precision=precision),
+        precision=precision,
+        open_network=lambda _, graph: open_model(bundle.read(graph.file), wish.threads),
+    )
+
+
+def load_cpu_engine(
+    name: EngineName, host: Host
+) -> tuple[str, Callable[[bytes, int | None], Session]]:
+    """Imports an engine on the CPU.
+
+    Returns:
+        Its version, and what opens an ONNX file's bytes with a number of threads.
+
+    Raises:
+        UnavailableEngineError: Its package is missing.
+    """
+    if name == "openvino":
+        version = str(host.load_openvino().__version__)
+        from t2f_runtime.sessions.openvino_session import OpenVinoSession  # noqa: PLC0415 (lazy)
+
+        # Its versions have the commit behind them: 2026.4.1-12345-abc.
+        return version.partition("-")[0], lambda model, threads: OpenVinoSession(
+            model, threads=threads
+        )
+    version = str(host.load_onnxruntime().__version__)
+    from t2f_runtime.sessions.onnx_session import OnnxSession  # noqa: PLC0415 (lazy)
+
+    return version, lambda model, threads: OnnxSession(model, threads=threads)

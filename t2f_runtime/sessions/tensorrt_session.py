@@ -1,0 +1,303 @@
+"""An engine of TensorRT, or of TensorRT for RTX, with its memory on the GPU and no torch."""
+
+import ctypes
+import logging
+import threading
+import weakref
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, SupportsInt, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from t2f_runtime.engine_index import Flavour, ShapeRange
+from t2f_runtime.engines.cuda import Cuda
+from t2f_runtime.engines.plan import LoadedPlan
+from t2f_runtime.engines.tensorrt_api import (
+    IExecutionContext,
+    RtxEngine,
+    RtxRunningLibrary,
+    RunningLibrary,
+)
+from t2f_runtime.errors import EngineError
+from t2f_runtime.manifest import BATCH, Graph, Tensor
+
+_DTYPES: Final = {"float32": "FLOAT", "int64": "INT64", "uint8": "UINT8"}
+
+_logger = logging.getLogger(__name__)
+
+
+class TensorrtSession:
+    """A network in TensorRT or in TensorRT for RTX.
+
+    Safe to run from many threads, which take turns: an execution context may be used by one thread
+    at a time, the GPU draws one face after another anyway, and a context for each thread would
+    take its memory for each.
+
+    Where only the batch can vary, which is one face, a run is recorded as a CUDA graph and played
+    again: the processor then starts one thing in place of one for each layer. TensorRT for RTX
+    records by itself, since it forbids others to (NVIDIA, "Working with RTX CUDA Graphs").
+
+    Args:
+        library: The library that the engine is of.
+        plan: The engine.
+        flavour: Which library that is.
+        graph: The network, as the manifest describes it.
+        profile: The shapes that the engine takes, by the input's name.
+        cuda: The GPU.
+
+    Raises:
+        EngineError: The engine is not of the network, or the GPU lacks the memory.
+    """
+
+    def __init__(
+        self,
+        library: RunningLibrary,
+        plan: LoadedPlan,
+        *,
+        flavour: Flavour,
+        graph: Graph,
+        profile: Mapping[str, ShapeRange],
+        cuda: Cuda,
+    ) -> None:
+        _check_tensors(library, plan, graph)
+        is_fixed = all(size == BATCH or isinstance(size, int) for size in _sizes(graph.inputs))
+        context = _make_context(library, plan, flavour, is_fixed=is_fixed)
+        if context is None:
+            raise EngineError(f"the GPU has no memory to run it: {plan.messages.told()}")
+        self._plan = plan
+        self._context: IExecutionContext | None = context
+        self._graph = graph
+        self._profile = profile
+        self._records = is_fixed and flavour == "tensorrt"
+        self._shapes: dict[str, tuple[int, ...]] = {}
+        self._lock = threading.Lock()
+        cuda.use()
+        self._memory = _Memory(cuda)
+        self._release = weakref.finalize(self, self._memory.release)
+        # At the end of the process the driver takes everything back, and CUDA may be gone already.
+        self._release.atexit = False
+
+    def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """Maps input names to arrays, output names to fresh arrays; see `Session.run`."""
+        shapes = self._check_inputs(inputs)
+        with self._lock:
+            if self._context is None:
+                raise EngineError("this session is closed; load the bundle again")
+            self._memory.cuda.use()
+            self._plan.messages.forget()
+            if shapes != self._shapes:
+                self._set_shapes(self._context, shapes)
+            for tensor in self._graph.inputs:
+                self._memory.tensors[tensor.name].host[...] = inputs[tensor.name]
+            self._execute(self._context)
+            return {
+                tensor.name: self._memory.tensors[tensor.name].host.copy()
+                for tensor in self._graph.outputs
+            }
+
+    def close(self) -> None:
+        """Gives the GPU's memory back; a second time does nothing."""
+        with self._lock:
+            self._context = None
+            self._release()
+
+    def _check_inputs(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, tuple[int, ...]]:
+        """Refuses what the engine was not built for, before anything on the GPU is touched."""
+        names = [tensor.name for tensor in self._graph.inputs]
+        if set(inputs) != set(names):
+            raise EngineError(f"the network takes {', '.join(names)}, not {', '.join(inputs)}")
+        for tensor in self._graph.inputs:
+            array, allowed = inputs[tensor.name], self._profile[tensor.name]
+            is_allowed = len(array.shape) == len(allowed.minimum) and all(
+                low <= size <= high
+                for low, size, high in zip(
+                    allowed.minimum, array.shape, allowed.maximum, strict=True
+                )
+            )
+            if array.dtype != tensor.dtype or not is_allowed:
+                raise EngineError(
+                    f"{tensor.name} is {array.dtype} {array.shape}; the engine takes "
+                    f"{tensor.dtype} from {allowed.minimum} to {allowed.maximum}"
+                )
+        return {name: inputs[name].shape for name in names}
+
+    def _set_shapes(
+        self, context: IExecutionContext, shapes: Mapping[str, tuple[int, ...]]
+    ) -> None:
+        self._shapes = {}  # until all is set: what fails here is set again by the next run
+        self._memory.drop_record()
+        for name, shape in shapes.items():
+            if not context.set_input_shape(name, shape):
+                raise self._failed(f"does not take {name} as {shape}")
+        for tensor in (*self._graph.inputs, *self._graph.outputs):
+            shape = tuple(context.get_tensor_shape(tensor.name))
+            if any(size < 0 for size in shape):
+                raise self._failed(f"does not tell the shape of {tensor.name}, but {shape}")
+            address = self._memory.hold(tensor.name, shape, np.dtype(tensor.dtype))
+            if not context.set_tensor_address(tensor.name, address):
+                raise self._failed(f"does not take the memory of {tensor.name}")
+        self._shapes = dict(shapes)
+
+    def _execute(self, context: IExecutionContext) -> None:
+        memory = self._memory
+        if memory.record is not None:
+            memory.cuda.replay(memory.record, memory.stream)
+        elif self._records and memory.was_run:
+            # The first run of a shape is never recorded: it still sets things up.
+            self._record(context)
+        else:
+            self._enqueue(context)
+        memory.cuda.wait(memory.stream)
+        memory.was_run = True
+
+    def _record(self, context: IExecutionContext) -> None:
+        """Records a run and plays it; where it cannot be recorded, runs without for good."""
+        memory = self._memory
+        memory.cuda.begin_record(memory.stream)
+        try:
+            self._enqueue(context)
+            memory.record = memory.cuda.end_record(memory.stream)
+        except EngineError as error:
+            memory.cuda.drop_record(memory.stream)
+            self._records = False
+            _logger.warning("drawing without a CUDA graph, which is slower: %s", error)
+            self._enqueue(context)
+        else:
+            memory.cuda.replay(memory.record, memory.stream)
+
+    def _enqueue(self, context: IExecutionContext) -> None:
+        memory = self._memory
+        for tensor in self._graph.inputs:
+            memory.upload(tensor.name)
+        if not context.execute_async_v3(int(memory.stream)):
+            raise self._failed("does not run")
+        for tensor in self._graph.outputs:
+            memory.download(tensor.name)
+
+    def _failed(self, what: str) -> EngineError:
+        return EngineError(f"the engine {what}: {self._plan.messages.told()}")
+
+
+@dataclass(slots=True)
+class _TensorMemory:
+    """Where one input or output lies."""
+
+    address: int
+    pinned: int
+    capacity: int
+    host: NDArray[Any]
+
+    @property
+    def size(self) -> int:
+        return self.host.nbytes
+
+
+@dataclass(slots=True)
+class _Memory:
+    """The stream and the memory of a session, apart from it so that they outlive it by a moment."""
+
+    cuda: Cuda
+    stream: SupportsInt = field(init=False)
+    tensors: dict[str, _TensorMemory] = field(default_factory=dict)
+    record: object | None = None
+    was_run: bool = False
+
+    def __post_init__(self) -> None:
+        self.stream = self.cuda.open_stream()
+
+    def hold(self, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> int:
+        """Gives a tensor at least the memory of a shape, and returns its address on the GPU.
+
+        What it had is kept where it is enough, so that memory stays flat however descriptions
+        vary in length.
+        """
+        size = int(np.prod(shape)) * dtype.itemsize
+        held = self.tensors.get(name)
+        if held is None or held.capacity < size:
+            self._drop(name)
+            held = self._take(size)
+            self.tensors[name] = held
+        # A view of the pinned memory, which lives until `_drop`; only copies of it are given away.
+        data = (ctypes.c_uint8 * size).from_address(held.pinned)
+        held.host = np.frombuffer(memoryview(data), dtype=dtype).reshape(shape)
+        return held.address
+
+    def upload(self, name: str) -> None:
+        held = self.tensors[name]
+        self.cuda.upload(held.address, held.pinned, held.size, self.stream)
+
+    def download(self, name: str) -> None:
+        held = self.tensors[name]
+        self.cuda.download(held.pinned, held.address, held.size, self.stream)
+
+    def drop_record(self) -> None:
+        record, self.record, self.was_run = self.record, None, False
+        if record is not None:
+            self.cuda.close_record(record)
+
+    def release(self) -> None:
+        """Gives everything back, in the reverse order of taking it."""
+        self.cuda.use()
+        self.drop_record()
+        for name in reversed(list(self.tensors)):
+            self._drop(name)
+        self.cuda.close_stream(self.stream)
+
+    def _take(self, size: int) -> _TensorMemory:
+        address = self.cuda.allocate(size)
+        try:
+            pinned = self.cuda.pin(size)
+        except EngineError:
+            self.cuda.free(address)
+            raise
+        return _TensorMemory(address, pinned, size, np.empty(0))
+
+    def _drop(self, name: str) -> None:
+        held = self.tensors.pop(name, None)
+        if held is not None:
+            self.cuda.unpin(held.pinned)
+            self.cuda.free(held.address)
+
+
+def _make_context(
+    library: RunningLibrary, plan: LoadedPlan, flavour: Flavour, *, is_fixed: bool
+) -> IExecutionContext | None:
+    if flavour == "tensorrt":
+        return plan.engine.create_execution_context()
+    rtx, engine = cast("RtxRunningLibrary", library), cast("RtxEngine", plan.engine)
+    config = engine.create_runtime_config()
+    graphs, kernels = rtx.CudaGraphStrategy, rtx.DynamicShapesKernelSpecializationStrategy
+    config.cuda_graph_strategy = graphs.WHOLE_GRAPH_CAPTURE if is_fixed else graphs.DISABLED
+    # Left alone, it draws the first faces with general kernels and later ones with others, made
+    # for the shape in the meantime, which round otherwise: a seed would not keep its face. The
+    # kernels of one shape are made at once; those of every length would be made again and again.
+    config.dynamic_shapes_kernel_specialization_strategy = (
+        kernels.EAGER if is_fixed else kernels.NONE
+    )
+    return engine.create_execution_context(config)
+
+
+def _check_tensors(library: RunningLibrary, plan: LoadedPlan, graph: Graph) -> None:
+    """Refuses an engine whose inputs and outputs are not those of the network."""
+    engine, modes = plan.engine, library.TensorIOMode
+    names = [engine.get_tensor_name(index) for index in range(engine.num_io_tensors)]
+    found = {name: (engine.get_tensor_mode(name), engine.get_tensor_dtype(name)) for name in names}
+    expected = {
+        tensor.name: (mode, getattr(library.DataType, _DTYPES[tensor.dtype]))
+        for mode, tensors in ((modes.INPUT, graph.inputs), (modes.OUTPUT, graph.outputs))
+        for tensor in tensors
+    }
+    if found != expected:
+        raise EngineError(
+            f"it has the tensors {_listed(found)}; the network has {_listed(expected)}"
+        )
+
+
+def _listed(tensors: Mapping[str, tuple[object, object]]) -> str:
+    return ", ".join(f"{name} {mode} {dtype}" for name, (mode, dtype) in tensors.items())
+
+
+def _sizes(tensors: tuple[Tensor, ...]) -> list[int | str]:
+    return [size for tensor in tensors for size in tensor.shape]
