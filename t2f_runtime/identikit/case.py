@@ -1,0 +1,190 @@
+"""A case as a value: every step of a session, as a tree, with what reproduces its pictures."""
+
+from typing import Annotated, Final, Literal
+
+import msgspec
+from msgspec import Meta
+
+from t2f_runtime.errors import ArgumentError
+from t2f_runtime.generator import FaceGenerator
+from t2f_runtime.identikit.case_checks import check_steps
+from t2f_runtime.identikit.errors import CaseError
+from t2f_runtime.identikit.face import Face, Vector, latents
+from t2f_runtime.identikit.studio import bundle_id_of, picture_hash
+from t2f_runtime.latent import LARGEST_SEED
+from t2f_runtime.manifest_fields import Count, Sha256, Size
+
+CASE_VERSION: Final = 1
+"""The one version of the schema of cases that this T2F reads and writes."""
+
+MAXIMUM_STEPS = 10_000
+MAXIMUM_SCREEN = 1000
+"""The most faces of one step."""
+
+Argument = str | int | float | tuple[str | int, ...] | None
+Place = Annotated[int, Meta(ge=0, lt=MAXIMUM_SCREEN)]
+Number = Annotated[int, Meta(ge=0, lt=MAXIMUM_STEPS)]
+Word = Annotated[str, Meta(max_length=64)]
+
+
+class ShownFace(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A face and the picture that was shown of it."""
+
+    face: Face
+    """What it is made of."""
+    picture: Sha256
+    """SHA-256 of the picture's pixels; see `picture_hash`."""
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One step of a session, and how things stand after it."""
+
+    number: Number
+    """Its place among the case's steps, from 0."""
+    parent: Number | None
+    """The step that it follows; None of the first."""
+    operation: Word
+    """What was done: `start`, `candidates`, `choose`, `breed`, …"""
+    arguments: Annotated[dict[Word, Argument], Meta(max_length=16)]
+    """With what."""
+    engine: Annotated[str, Meta(max_length=256)]
+    """What drew the pictures."""
+    made: Annotated[tuple[ShownFace, ...], Meta(max_length=MAXIMUM_SCREEN)] = ()
+    """Faces that are new in this step."""
+    directions: Annotated[tuple[Vector, ...], Meta(max_length=64)] = ()
+    """What words pointed to here: of a slider its direction, of a lock those that it keeps."""
+    screen: Annotated[tuple[Word, ...], Meta(min_length=1, max_length=MAXIMUM_SCREEN)]
+    """Names of the faces that are seen after it."""
+    chosen: Annotated[tuple[Place, ...], Meta(max_length=MAXIMUM_SCREEN)]
+    """Places on the screen of the faces that what follows works on; none where a choice is due."""
+    locks: Annotated[tuple[Number, ...], Meta(max_length=256)] = ()
+    """Numbers of the steps whose locks are in force."""
+    generation: Count = 0
+    """How many generations have been bred since the last candidates."""
+    next_candidate: Count = 0
+    """The first index of the seed that was not drawn for a screen of candidates yet."""
+
+
+class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All that has happened in a session. Immutable: each operation makes another.
+
+    Example:
+        >>> from t2f_runtime import FaceGenerator
+        >>> from t2f_runtime.identikit import Session
+        >>> generator = FaceGenerator.load("tests/runtime/tiny_bundle")
+        >>> case = Session.start("a bald man", generator).candidates(4).case
+        >>> [step.operation for step in case.path()]
+        ['start', 'candidates']
+        >>> case.check(generator)
+        5
+    """
+
+    format: Literal["t2f identikit case"]
+    """What the file is."""
+    schema_version: Literal[1]
+    """`CASE_VERSION`."""
+    bundle_id: Sha256
+    """The bundle that its faces are of."""
+    condition_size: Count
+    """Length of the condition of that bundle's model."""
+    noise_size: Size
+    """Length of its noise."""
+    seed: Annotated[int, Meta(ge=0)]
+    """What all chance was drawn from."""
+    steps: Annotated[tuple[Step, ...], Meta(min_length=1, max_length=MAXIMUM_STEPS)]
+    """Every step that was ever taken, those undone among them."""
+    at: Number
+    """The step at which the session stands."""
+    undone: Annotated[tuple[Number, ...], Meta(max_length=MAXIMUM_STEPS)] = ()
+    """The steps that redo goes to, the next one last."""
+
+    def __post_init__(self) -> None:
+        if self.seed > LARGEST_SEED:
+            raise ValueError(f"seed is {self.seed}; it must be {LARGEST_SEED} at most")
+        # The constructor is also that of every operation, which adds one step to checked ones.
+        check_steps(self)
+
+    @property
+    def step(self) -> Step:
+        """The step at which the session stands."""
+        return self.steps[self.at]
+
+    def path(self, number: int | None = None) -> tuple[Step, ...]:
+        """The steps that lead to one, from the first; to the present one where none is named."""
+        found = [self.steps[self.at if number is None else number]]
+        while found[-1].parent is not None:
+            found.append(self.steps[found[-1].parent])
+        return tuple(reversed(found))
+
+    def ends(self) -> tuple[Step, ...]:
+        """The steps that nothing follows: one a branch."""
+        parents = {step.parent for step in self.steps}
+        return tuple(step for step in self.steps if step.number not in parents)
+
+    def face(self, name: str) -> Face:
+        """A face by its name.
+
+        Raises:
+            ArgumentError: No step made one of that name.
+        """
+        return self.shown(name).face
+
+    def shown(self, name: str) -> ShownFace:
+        """A face and its picture's hash, by its name; see `face`."""
+        number, _, place = name.partition(".")
+        if number.isdecimal() and place.isdecimal() and int(number) < len(self.steps):
+            for shown in self.steps[int(number)].made:
+                if shown.face.name == name:
+                    return shown
+        raise ArgumentError(f"this case has no face {name!r:.40}; one is named like 0.00")
+
+    def faces(self, step: Step | None = None) -> tuple[Face, ...]:
+        """The faces on the screen after a step; after the present one where none is given."""
+        return tuple(self.face(name) for name in (step or self.step).screen)
+
+    def locked(self) -> tuple[Vector, ...]:
+        """The directions that the locks in force keep."""
+        return tuple(
+            direction for number in self.step.locks for direction in self.steps[number].directions
+        )
+
+    def check(self, generator: FaceGenerator) -> int:
+        """Draws every picture again, and holds it against the hash of what was shown.
+
+        Args:
+            generator: Of the case's bundle, on the engine of the session: others draw the same
+                faces with pixels that differ by a level here and there.
+
+        Returns:
+            How many pictures there are, all of them the same to the bit.
+
+        Raises:
+            CaseError: A picture differs, or the generator is of another bundle.
+        """
+        self.check_bundle(generator)
+        count = 0
+        for step in self.steps:
+            for shown in step.made:
+                picture = generator.draw(latents([shown.face]))[0]
+                if picture_hash(picture) != shown.picture:
+                    raise CaseError(
+                        f"step {step.number} ({step.operation}) is the first that differs: "
+                        f"{generator.engine} draws face {shown.face.name} otherwise than it was "
+                        f"shown, by {step.engine}; check with that engine, and if that differs "
+                        "too, the case has been altered"
+                    )
+                count += 1
+        return count
+
+    def check_bundle(self, generator: FaceGenerator) -> None:
+        """Refuses a generator of another bundle.
+
+        Raises:
+            CaseError: It is.
+        """
+        found = bundle_id_of(generator)
+        if found != self.bundle_id:
+            raise CaseError(
+                f"the case is of the bundle {self.bundle_id[:12]}, and this is {found[:12]} "
+                f"({generator.manifest.name}): load the bundle that it was made with"
+            )

@@ -1,0 +1,229 @@
+"""The log of a case: one line a step, each chained to the line before by its SHA-256."""
+
+import base64
+import hashlib
+import os
+from collections.abc import Callable, Mapping
+from datetime import datetime, timezone
+from pathlib import Path
+
+from t2f_runtime.identikit.case import Case, Step
+from t2f_runtime.identikit.case_file import write_privately
+from t2f_runtime.identikit.errors import CaseError
+from t2f_runtime.identikit.log_chain import (
+    MAXIMUM_LINE_BYTES,
+    LogLine,
+    LogMark,
+    encode_line,
+    read_torn,
+    verify_log,
+)
+
+Clock = Callable[[], datetime]
+
+_KEPT_TORN_BYTES = 2**16
+"""So much of a line that a power cut halved is kept in the line that repairs the log."""
+
+
+def utc_now() -> datetime:
+    """The time, in UTC."""
+    return datetime.now(timezone.utc)
+
+
+class CaseLog:
+    """Writes the log of a case, line by line, each on the disk before the call returns.
+
+    The chain shows that a line was altered, removed or moved, to whoever has the hash of a later
+    one: the case file holds the last. Who can rewrite log and case file can rewrite both, so give
+    the last hash away (on paper, in an e-mail) where that matters.
+
+    Give one log to one session; of branches, all lines come in the order of their time.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from t2f_runtime import FaceGenerator
+        >>> from t2f_runtime.identikit import CaseLog, Session, verify_log
+        >>> generator = FaceGenerator.load("tests/runtime/tiny_bundle")
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = Path(folder) / "case.log"
+        ...     log = CaseLog.open(path, operator="officer 1147")
+        ...     session = Session.start("a bald man", generator, log=log).candidates(4)
+        ...     verify_log(path).lines
+        2
+
+    Attributes:
+        path: The file.
+        operator: Who is at the screen; None where nobody said.
+    """
+
+    def __init__(
+        self, path: Path, *, mark: LogMark, size: int, operator: str | None, clock: Clock
+    ) -> None:
+        self.path = path
+        self.operator = operator
+        self._mark = mark
+        self._size = size
+        self._clock = clock
+
+    @classmethod
+    def open(
+        cls,
+        path: str | Path,
+        *,
+        operator: str | None = None,
+        clock: Clock = utc_now,
+    ) -> "CaseLog":
+        """Opens a log to be continued, once every line of it is verified, or begins a new one.
+
+        Args:
+            path: The file; it is made, for its owner alone to read and write, when missing.
+            operator: Who is at the screen.
+            clock: Tells the time, with its time zone.
+
+        Raises:
+            CaseError: The log has been altered, ends in half a line, or cannot be read or written.
+        """
+        path = Path(path)
+        if not path.exists():
+            _create(path)
+        report = verify_log(path)
+        if report.torn_bytes:
+            raise CaseError(
+                f"{path} ends in half a line of {report.torn_bytes} bytes, as after a power cut; "
+                "keep a copy, and repair it with repair_log, which notes the loss"
+            )
+        size = path.stat().st_size
+        end = LogMark(lines=report.lines, sha256=report.last_sha256)
+        return cls(path, mark=end, size=size, operator=operator, clock=clock)
+
+    @property
+    def mark(self) -> LogMark:
+        """Where the log ends: what a case file keeps."""
+        return self._mark
+
+    def check(self, case: Case, mark: LogMark | None) -> None:
+        """Refuses a case that the log is not of, and a log that lacks what the case file knows.
+
+        Args:
+            case: The case.
+            mark: What its file says of the log's end.
+
+        Raises:
+            CaseError: It is so, and which line is missing or altered.
+        """
+        report = verify_log(self.path, mark)
+        if report.bundle_id is None:
+            return
+        if (report.bundle_id, report.seed) != (case.bundle_id, case.seed):
+            raise CaseError(
+                f"{self.path} is the log of another case, of the seed {report.seed} and the bundle "
+                f"{report.bundle_id[:12]}; this one has {case.seed} and {case.bundle_id[:12]}"
+            )
+
+    def append(
+        self, operation: str, case: Case, step: Step, arguments: Mapping[str, object] | None = None
+    ) -> None:
+        """Writes one line, and waits until it is on the disk.
+
+        Args:
+            operation: What was done; that of the step, or what moved to it.
+            case: The case after it.
+            step: Where the case stands after it.
+            arguments: With what; None takes those of the step.
+
+        Raises:
+            CaseError: It cannot be written, or another program has written to the log; the line is
+                taken back where the disk allows it.
+        """
+        line = LogLine(
+            line=self._mark.lines + 1,
+            previous=self._mark.sha256,
+            time=_written(self._clock()),
+            operator=self.operator,
+            operation=operation,
+            arguments=dict(step.arguments if arguments is None else arguments),
+            step=step.number,
+            parent=step.parent,
+            pictures={name: case.shown(name).picture for name in step.screen},
+            engine=step.engine,
+            bundle_id=case.bundle_id,
+            seed=case.seed,
+        )
+        data = encode_line(line)
+        if len(data) > MAXIMUM_LINE_BYTES:
+            raise CaseError(f"a line of {self.path} would be longer than any reader takes")
+        try:
+            self._write(data)
+        except OSError as error:
+            raise CaseError(f"{self.path} cannot be written: {error.strerror or error}") from error
+        self._mark = LogMark(lines=line.line, sha256=hashlib.sha256(data[:-1]).hexdigest())
+        self._size += len(data)
+
+    def _write(self, data: bytes) -> None:
+        # Neither created nor truncated: a log that has vanished is an error.
+        with self.path.open("r+b", buffering=0) as file:
+            size = file.seek(0, os.SEEK_END)
+            if size != self._size:
+                raise CaseError(
+                    f"{self.path} has {size} bytes and had {self._size} after the last line: "
+                    "another program has written to it; verify it, and open it again"
+                )
+            try:
+                if file.write(data) != len(data):
+                    raise OSError(None, "the disk took a part of the line only")
+                os.fsync(file.fileno())
+            except OSError:
+                file.truncate(self._size)
+                raise
+
+
+def repair_log(path: str | Path, *, operator: str | None = None, clock: Clock = utc_now) -> int:
+    """Cuts half a line off a log's end, and writes a line that says what was lost.
+
+    The lines before it stay as they are; either all of this happens or nothing does.
+
+    Args:
+        path: The log.
+        operator: Who repairs it.
+        clock: Tells the time, with its time zone.
+
+    Returns:
+        How many bytes were lost; 0 where the log is whole, and nothing is written then.
+
+    Raises:
+        CaseError: The log has been altered, has no whole line, or cannot be read or written.
+    """
+    path = Path(path)
+    report = verify_log(path)
+    if not report.torn_bytes:
+        return 0
+    whole, torn = read_torn(path)
+    if not whole:
+        raise CaseError(f"{path} holds no whole line: keep it, and begin a new log")
+    line = LogLine(
+        line=report.lines + 1,
+        previous=report.last_sha256,
+        time=_written(clock()),
+        operator=operator,
+        operation="repair",
+        arguments={
+            "lost_bytes": len(torn),
+            "lost_sha256": hashlib.sha256(torn).hexdigest(),
+            "lost": base64.b64encode(torn[:_KEPT_TORN_BYTES]).decode(),
+        },
+    )
+    write_privately(path, whole + encode_line(line))
+    return len(torn)
+
+
+def _create(path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    except OSError as error:
+        raise CaseError(f"{path} cannot be written: {error.strerror or error}") from error
+
+
+def _written(time: datetime) -> str:
+    return time.astimezone(timezone.utc).isoformat(timespec="milliseconds")

@@ -1,0 +1,103 @@
+"""What a session has of a generator: it reads and draws, and nothing twice."""
+
+import hashlib
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+
+import numpy as np
+
+from t2f_runtime.bundle import identify
+from t2f_runtime.errors import DescriptionError
+from t2f_runtime.generator import FaceGenerator, Pictures
+from t2f_runtime.identikit.face import Face, Reading, vector
+
+KEPT_PICTURE_BYTES = 2**26
+"""Pictures that are remembered, so that going back and forth in a session draws nothing."""
+
+KEPT_READINGS = 2048
+
+
+class Studio:
+    """Reads descriptions and draws faces, and remembers what it did last.
+
+    Safe to use from many threads, and shared by all sessions that come of one.
+
+    Args:
+        generator: What reads and draws.
+
+    Attributes:
+        generator: As given.
+    """
+
+    def __init__(self, generator: FaceGenerator) -> None:
+        self.generator = generator
+        self._lock = threading.Lock()
+        self._pictures: OrderedDict[bytes, Pictures] = OrderedDict()
+        self._readings: OrderedDict[str, Reading] = OrderedDict()
+
+    def read(self, description: str | None) -> Reading:
+        """Reads a description; None for a model without text.
+
+        Raises:
+            DescriptionError: It cannot be read, is missing, or the model takes none.
+        """
+        takes_text = self.generator.takes_text
+        if description is None:
+            if takes_text:
+                raise DescriptionError("this model draws from descriptions; give one")
+            return Reading(mean=b"", deviation=b"")
+        with self._lock:
+            known = self._readings.get(description) if takes_text else None
+        if known is not None:
+            return known
+        mean, log_variance = self.generator.condition(description)
+        # As `t2f_runtime.latent.condition` takes it, to the bit.
+        deviation = np.exp(log_variance * np.float32(0.5))
+        reading = Reading(mean=vector(mean), deviation=vector(deviation))
+        with self._lock:
+            self._readings[description] = reading
+            while len(self._readings) > KEPT_READINGS:
+                self._readings.popitem(last=False)
+        return reading
+
+    def draw(self, faces: Sequence[Face]) -> Pictures:
+        """Draws faces, each once.
+
+        Returns:
+            Shape `(faces, height, width, 3)`, uint8, RGB; the caller's own.
+        """
+        side = self.generator.image_size
+        pictures = np.empty((len(faces), side, side, 3), dtype=np.uint8)
+        for place, face in enumerate(faces):
+            pictures[place] = self._draw(face)
+        return pictures
+
+    def _draw(self, face: Face) -> Pictures:
+        latent = face.latent()
+        key = latent.tobytes()
+        with self._lock:
+            known = self._pictures.get(key)
+            if known is not None:
+                self._pictures.move_to_end(key)
+                return known
+        picture: Pictures = self.generator.draw(latent[np.newaxis])[0]
+        with self._lock:
+            self._pictures[key] = picture
+            while len(self._pictures) * picture.nbytes > KEPT_PICTURE_BYTES:
+                self._pictures.popitem(last=False)
+        return picture
+
+
+def picture_hash(picture: Pictures) -> str:
+    """SHA-256 of a picture's pixels, row by row, in lower-case hexadecimal.
+
+    Args:
+        picture: Shape `(height, width, 3)`, uint8, RGB.
+    """
+    return hashlib.sha256(np.ascontiguousarray(picture).tobytes()).hexdigest()
+
+
+def bundle_id_of(generator: FaceGenerator) -> str:
+    """The id of the bundle that a generator was loaded from; see `Bundle.bundle_id`."""
+    return identify(generator.manifest.files)

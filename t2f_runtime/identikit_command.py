@@ -1,0 +1,100 @@
+"""The command `t2f identikit`: a session at the terminal."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import click
+
+from t2f_runtime.commands import BUNDLE, TRUST, printable, read_trusted
+from t2f_runtime.engines.names import AUTO
+from t2f_runtime.latent import LARGEST_SEED
+
+_MAXIMUM_LINE_BYTES = 2**16
+
+
+@click.command()
+@BUNDLE
+@click.option(
+    "--case",
+    "case_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Save the case here after every step, its log beside it; go on with what is there.",
+)
+@click.option(
+    "--pictures",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="FOLDER",
+    help="Where pictures go.  [default: identikit, or the case file's name with -pictures]",
+)
+@click.option("--operator", help="Who is at the screen, for the log.")
+@click.option(
+    "--seed",
+    type=click.IntRange(0, LARGEST_SEED),
+    default=0,
+    show_default=True,
+    help="Equal seeds draw equal faces.",
+)
+@click.option("--engine", default=AUTO, show_default=True, help="What draws; see t2f doctor.")
+@TRUST
+def identikit(
+    bundle: Path,
+    case_file: Path | None,
+    pictures: Path | None,
+    operator: str | None,
+    seed: int,
+    engine: str,
+    key_files: tuple[Path, ...],
+) -> None:
+    """Find a face by describing, choosing, breeding and sliders; commands come from the keyboard.
+
+    Every screen is written as a picture with numbers. `help` lists the commands. Commands may also
+    be piped in, one a line; the exit status is 1 then if one of them failed.
+
+    \b
+    Examples:
+      t2f identikit BUNDLE
+      t2f identikit BUNDLE --case kiosk-17.case --operator "officer 1147"
+      printf 'start a bald man\\ncandidates\\nchoose 3 7\\nbreed\\n' | t2f identikit BUNDLE
+    """  # noqa: D301 (click's mark is the backspace)
+    # Here, so that `t2f --help` and the other commands need none of it.
+    from t2f_runtime.generator import FaceGenerator  # noqa: PLC0415
+    from t2f_runtime.identikit.terminal import Terminal  # noqa: PLC0415
+
+    if pictures is None:
+        named = Path("identikit") if case_file is None else case_file
+        pictures = named if case_file is None else named.with_name(f"{named.name}-pictures")
+    trusted = read_trusted(key_files)
+    generator = FaceGenerator.load(bundle, engine=engine, trusted=trusted)
+    terminal = Terminal(
+        generator,
+        pictures=pictures,
+        say=_say,
+        case_file=case_file,
+        operator=operator,
+        seed=seed,
+    )
+    _say(f"{generator.manifest.name} on {generator.engine}; pictures go to {pictures}/")
+    terminal.resume()
+    is_interactive = sys.stdin.isatty()
+    failures = terminal.run(_lines(sys.stdin.buffer, is_interactive))
+    if failures and not is_interactive:
+        raise click.exceptions.Exit(1)
+
+
+def _lines(file: BinaryIO, is_interactive: bool) -> Iterator[str]:
+    """The lines that are typed or piped in; what is not UTF-8 is refused where it is used."""
+    while True:
+        if is_interactive:
+            click.echo("> ", nl=False)
+        data = file.readline(_MAXIMUM_LINE_BYTES)
+        if not data:
+            return
+        yield data.decode("utf-8-sig", errors="surrogateescape")
+
+
+def _say(text: str) -> None:
+    for line in text.split("\n"):
+        click.echo(printable(line))

@@ -1,0 +1,305 @@
+import json
+import os
+import stat
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from killed_saves import kill_saves
+from msgspec.structs import replace
+
+from t2f_runtime import FaceGenerator
+from t2f_runtime.identikit import CaseError, Session, load_case, save_case
+from t2f_runtime.identikit.case_file import decode_case, encode_case
+
+many = settings(deadline=None)  # a shared machine may pause for longer
+
+
+@pytest.fixture(scope="module")
+def session(generator):
+    session = Session.start("a bald man", generator, seed=2**64 - 1).candidates(4).choose([1, 2])
+    return session.breed(4).choose([2]).more("older", 0.2).lock("a beard").undo(2)
+
+
+@pytest.fixture
+def saved(session, tmp_path):
+    path = tmp_path / "a.case"
+    session.save(path)
+    return path
+
+
+@pytest.fixture
+def change(saved):
+    """Edits the case file as JSON."""
+
+    def edit(change):
+        content = json.loads(saved.read_text())
+        change(content["case"])
+        saved.write_text(json.dumps(content))
+        return saved
+
+    return edit
+
+
+def test_a_loaded_session_is_the_one_that_was_saved(session, saved, generator):
+    loaded = Session.load(saved, generator)
+    assert loaded == session
+    assert loaded.redo(2) == session.redo(2)
+    assert loaded.breed(3) == session.breed(3)
+
+
+def test_equal_cases_make_equal_files(session, saved, tmp_path):
+    session.save(tmp_path / "b.case")
+    assert (tmp_path / "b.case").read_bytes() == saved.read_bytes()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no file modes")
+def test_a_case_file_is_for_its_owner_alone(session, saved, tmp_path):
+    assert stat.S_IMODE(saved.stat().st_mode) == 0o600
+    saved.chmod(0o644)
+    session.save(saved)
+    assert stat.S_IMODE(saved.stat().st_mode) == 0o600
+    assert [file.name for file in tmp_path.iterdir()] == ["a.case"]
+
+
+def test_a_case_that_cannot_be_written_leaves_the_one_before(session, saved, monkeypatch):
+    before = saved.read_bytes()
+
+    def fail(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", fail)
+    with pytest.raises(CaseError, match="cannot be written: No space left on device"):
+        session.undo().save(saved)
+    assert saved.read_bytes() == before
+    assert [file.name for file in saved.parent.iterdir()] == ["a.case"]
+
+
+@pytest.mark.parametrize("name", ["missing/a.case", ".", "nul\0"])
+def test_a_file_that_cannot_be_read_is_named(tmp_path, name):
+    with pytest.raises(CaseError, match="cannot be read"):
+        load_case(tmp_path / name)
+
+
+def test_a_case_of_another_bundle_is_refused(saved, textless):
+    with pytest.raises(CaseError, match="load the bundle that it was made with"):
+        Session.load(saved, textless)
+    with pytest.raises(CaseError, match="load the bundle that it was made with"):
+        load_case(saved).case.check(textless)
+
+
+def test_the_check_draws_every_picture(session, generator):
+    assert session.case.check(generator) == 1 + 4 + 2 + 1
+
+
+def test_the_check_names_the_first_step_that_differs(change, generator):
+    def flip(case):
+        for step in (3, 5):
+            made = case["steps"][step]["made"][0]
+            made["picture"] = made["picture"][::-1]
+
+    with pytest.raises(
+        CaseError,
+        match=r"step 3 \(breed\) is the first that differs: onnx-cpu .* draws face 3.00 otherwise",
+    ):
+        Session.load(change(flip), generator).case.check(generator)
+
+
+def test_the_check_finds_a_face_that_was_changed(change, generator):
+    def older(case):
+        face = case["steps"][5]["made"][0]["face"]
+        face["shift"] = case["steps"][5]["directions"][0]
+
+    with pytest.raises(CaseError, match=r"step 5 \(more\) is the first that differs"):
+        load_case(change(older)).case.check(generator)
+
+
+def test_another_engine_has_the_faces_but_not_the_check(saved, tiny_bundle, session):
+    """float16 stands for any engine whose pixels differ."""
+
+    class Darker(FaceGenerator):
+        def draw(self, latents, **options):
+            return super().draw(latents, **options) // 2
+
+    darker = Darker.load(tiny_bundle)
+    loaded = Session.load(saved, darker)
+    assert loaded.screen == session.screen
+    with pytest.raises(CaseError, match=r"step 0 \(start\) is the first that differs"):
+        loaded.case.check(darker)
+
+
+def set_in(*path, to):
+    def edit(case):
+        for key in path[:-1]:
+            case = case[key]
+        case[path[-1]] = to
+
+    return edit
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (set_in("format", to="t2f bundle"), "'t2f bundle' of version 1; this T2F reads"),
+        (set_in("schema_version", to=2), "of version 2; this T2F reads .* of version 1"),
+        (set_in("schema_version", to="1"), "is no case file"),
+        (set_in("extra", to=1), "unknown field `extra`"),
+        (set_in("seed", to=2**64), "it must be 18446744073709551615 at most"),
+        (set_in("seed", to=-1), ">= 0"),
+        (set_in("bundle_id", to="../../etc"), "matching regex"),
+        (set_in("steps", to=[]), "length >= 1"),
+        (set_in("at", to=7), "stands at a step that there is not"),
+        (set_in("undone", to=[9]), "stands at a step that there is not"),
+        (set_in("undone", to=[1]), "step 1 cannot be redone from step 4"),
+        (set_in("steps", 0, "operation", to="breed"), "the first step is no start"),
+        (set_in("steps", 2, "parent", to=2), "step 2 does not follow an earlier one"),
+        (set_in("steps", 2, "parent", to=None), "step 2 does not follow an earlier one"),
+        (set_in("steps", 2, "number", to=3), "step 2 has the number 3"),
+        (set_in("steps", 2, "chosen", to=[4]), "chooses places that its screen has not"),
+        (set_in("steps", 2, "chosen", to=[1, 1]), "chooses places that its screen has not"),
+        (set_in("steps", 2, "screen", to=["5.00"]), "shows a face that there is not: '5.00'"),
+        (set_in("steps", 2, "locks", to=[6]), "has a lock that no step made"),
+        (set_in("steps", 6, "locks", to=[5]), "has a lock that no step made"),
+        (set_in("steps", 5, "directions", to=["AAAAAA=="]), "directions of another model"),
+        (set_in("steps", 5, "directions", to=["//9/fw=="]), "values that no latent has"),
+        (set_in("steps", 5, "directions", to=["AA!!"]), "base64"),
+        (set_in("steps", 1, "made", 2, "face", "name", to="1.09"), "a face that is named '1.09'"),
+        (set_in("steps", 1, "made", 2, "face", "noise", to=""), "a latent of another size"),
+        (set_in("steps", 1, "made", 2, "face", "shift", to=""), "differ in length"),
+        (set_in("steps", 1, "arguments", to={"a": {"b": 1}}), "is damaged"),
+        (set_in("condition_size", to=5), "a latent of another size"),
+    ],
+)
+def test_a_case_that_no_session_can_have_made_is_refused(change, edit, message):
+    with pytest.raises(CaseError, match=message):
+        load_case(change(edit))
+
+
+def test_a_longer_file_than_any_case_is_refused_unread(session, monkeypatch, tmp_path):
+    monkeypatch.setattr("t2f_runtime.identikit.case_file.MAXIMUM_CASE_BYTES", 1000)
+    with pytest.raises(CaseError, match="a case file 1000 at most: start a new case"):
+        session.save(tmp_path / "a.case")
+    (tmp_path / "a.case").write_bytes(b" " * 1001)
+    with pytest.raises(CaseError, match="has more than 1000 bytes"):
+        load_case(tmp_path / "a.case")
+
+
+def only_case_errors(data):
+    try:
+        decode_case(data)
+    except CaseError:
+        return
+    # What is no case file is refused; what is one can be written again.
+    assert encode_case(decode_case(data).case)
+
+
+@many
+@given(st.binary(max_size=200))
+def test_any_bytes_are_a_case_or_a_case_error(data):
+    only_case_errors(data)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=5,
+)
+
+
+@many
+@given(data=st.data())
+def test_a_case_with_any_part_replaced_is_a_case_or_a_case_error(session, data):
+    content = json.loads(encode_case(session.case))
+    node = content["case"]
+    while isinstance(node, dict | list) and node:
+        keys = sorted(node) if isinstance(node, dict) else [*range(len(node))]
+        key = data.draw(st.sampled_from(keys))
+        if not isinstance(node[key], dict | list) or not node[key] or data.draw(st.booleans()):
+            node[key] = data.draw(json_values)
+            break
+        node = node[key]
+    only_case_errors(json.dumps(content).encode())
+
+
+@many
+@given(data=st.data())
+def test_a_case_with_any_bytes_replaced_is_a_case_or_a_case_error(session, data):
+    content = bytearray(encode_case(session.case))
+    for _ in range(data.draw(st.integers(1, 4))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    only_case_errors(bytes(content[: data.draw(st.integers(0, len(content)))]))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"[" * 100_000,
+        b'{"case":' * 100_000,
+        b'{"case":{"format":"t2f identikit case","schema_version":' + b"9" * 5000 + b"}}",
+        b'{"case":{"format":"t2f identikit case","schema_version":1,"seed":' + b"9" * 5000 + b"}}",
+        b'{"case":{"format":"t2f identikit case","schema_version":1,"x":' + b"[" * 100_000,
+        b"\xff\xfe",
+        b"",
+    ],
+)
+def test_deep_and_long_input_is_a_case_error(data):
+    with pytest.raises(CaseError):
+        decode_case(data)
+
+
+def test_a_case_has_an_end(session, monkeypatch):
+    monkeypatch.setattr("t2f_runtime.identikit.history.MAXIMUM_STEPS", 7)
+    with pytest.raises(Exception, match="7 steps at most: start a new case"):
+        session.choose([0])
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no SIGKILL")
+def test_a_killed_save_loses_nothing_that_was_saved(session, tmp_path):
+    path = tmp_path / "a.case"
+    save_case(path, replace(session.case, seed=0))
+    found = kill_saves(path, kills=4, seed=1)
+    assert len(found) == 4
+    assert [kill.found for kill in found] == sorted({kill.found for kill in found})
+
+
+def test_the_schema_of_cases_is_guarded(session):
+    """Whoever changes a field must change CASE_VERSION, and this list."""
+    case = msgspec.to_builtins(session.case)
+    assert sorted(case) == [
+        "at",
+        "bundle_id",
+        "condition_size",
+        "format",
+        "noise_size",
+        "schema_version",
+        "seed",
+        "steps",
+        "undone",
+    ]
+    assert sorted(case["steps"][0]) == [
+        "arguments",
+        "chosen",
+        "directions",
+        "engine",
+        "generation",
+        "locks",
+        "made",
+        "next_candidate",
+        "number",
+        "operation",
+        "parent",
+        "screen",
+    ]
+    assert sorted(case["steps"][0]["made"][0]["face"]) == [
+        "descriptions",
+        "epsilon",
+        "index",
+        "made_by",
+        "name",
+        "noise",
+        "parents",
+        "reading",
+        "seed",
+        "shift",
+    ]

@@ -1,0 +1,240 @@
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from t2f_runtime import ArgumentError
+from t2f_runtime.cli import main
+from t2f_runtime.identikit import Session, load_case, verify_log
+from t2f_runtime.identikit.numbered_sheet import numbered_sheet
+from t2f_runtime.identikit.terminal import HELP
+
+
+@pytest.fixture
+def run(tiny_bundle, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def run(commands, *options, bundle=tiny_bundle):
+        arguments = ["identikit", str(bundle), *options]
+        return CliRunner().invoke(main, arguments, input="\n".join(commands))
+
+    return run
+
+
+SCRIPT = [
+    "start a bald man",
+    "candidates 6",
+    "choose 3 5",
+    "breed 6",
+    "choose 2, 4",
+    "breed 6",
+    "choose 1",
+    "describe ... with a beard",
+    "more older 0.2",
+    "less smiling 0.1",
+    "lock a beard",
+    "mix 0 1.02 0.4",
+    "morph 0 3.03 3",
+    "undo 2",
+    "redo",
+    "unlock a beard",
+]
+
+
+def test_a_scripted_session_says_each_step_and_writes_its_picture(run, tmp_path):
+    result = run(SCRIPT, "--case", "a.case", "--operator", "officer 1147", "--seed", "5")
+    assert result.exit_code == 0, result.output
+    lines = result.output.splitlines()
+    assert lines[0].startswith("tiny")
+    assert lines[0].endswith("pictures go to a.case-pictures/")
+    assert lines[2] == "step 1, 6 faces: a.case-pictures/0001-candidates.png"
+    assert lines[3] == "step 2, 6 faces, chosen: 3 5: a.case-pictures/0002-choose.png"
+    assert lines[-1] == "step 13, 1 face, chosen: 0: a.case-pictures/0013-unlock.png"
+    written = sorted(path.name for path in (tmp_path / "a.case-pictures").iterdir())
+    assert len(written) == 14
+    with Image.open(tmp_path / "a.case-pictures" / "0001-candidates.png") as sheet:
+        assert sheet.text["Title"] == "synthetic faces"
+        assert sheet.text["Faces"] == "1.00 1.01 1.02 1.03 1.04 1.05"
+
+
+def test_the_case_and_its_log_are_saved_after_every_step(run, tmp_path, generator):
+    run(SCRIPT, "--case", "a.case", "--operator", "officer 1147", "--seed", "5")
+    saved = load_case(tmp_path / "a.case")
+    report = verify_log(tmp_path / "a.case.log", saved.log)
+    assert report.lines == saved.log.lines == len(SCRIPT)
+    assert saved.case.check(generator) == 1 + 6 + 4 + 4 + 3 + 1 + 3
+    line = json.loads((tmp_path / "a.case.log").read_text().splitlines()[-1])
+    assert (line["operator"], line["operation"]) == ("officer 1147", "unlock")
+    expected = Session.start("a bald man", generator, seed=5).candidates(6).choose([3, 5]).breed(6)
+    assert saved.case.steps[3] == expected.step
+
+
+def test_a_case_goes_on_where_it_ended(run, tmp_path):
+    run(SCRIPT, "--case", "a.case")
+    result = run(["undo", "check"], "--case", "a.case")
+    assert result.exit_code == 0, result.output
+    assert result.output.splitlines()[1:] == [
+        "step 13, 1 face, chosen: 0: a.case-pictures/0013-unlock.png",
+        "step 11, 1 face, chosen: 0, locked: a beard: a.case-pictures/0011-mix.png",
+        "22 pictures are the same to the bit",
+        "a.case.log: 18 lines, as they were written",
+    ]
+    assert load_case(tmp_path / "a.case").case.at == 11
+
+
+def test_errors_keep_the_session_alive_and_end_with_status_1(run):
+    result = run(["candidates", "start a bald man", "dance", "choose 7", "show", "quit", "show"])
+    assert result.exit_code == 1
+    assert result.output.splitlines()[1:] == [
+        "Error: there is no case yet; begin one with: start DESCRIPTION",
+        "step 0, 1 face, chosen: 0: identikit/0000-start.png",
+        "Error: there is no command 'dance'; type: help",
+        "Error: a place is 7; it must be 0 to 0",
+        "identikit/0000-start.png",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ("candidates many", "this command is: candidates [COUNT]"),
+        ("candidates 1 2", "this command is: candidates [COUNT]"),
+        ("choose", "choose at least one face"),
+        ("choose x", "this command is: choose PLACE..."),
+        ("describe", "the description is empty"),
+        ("more", "name what to change"),
+        ("more older nan", "amount must be a number"),
+        ("more older 1e999", "amount must be a number"),
+        ("less older -1", "it must be above 0"),
+        ("mix 0", "this command is: mix FACE FACE [AMOUNT]"),
+        ("mix 0 0 x", "'x' is no number; this command is: mix FACE FACE [AMOUNT]"),
+        ("mix 0 missing.case", "missing.case cannot be read"),
+        ("morph 0 0 nan", "'nan' is no number; this command is: morph FACE FACE [COUNT]"),
+        ("morph 0 0 1", "count is 1; it must be 2 to"),
+        ("compare 0", "this command is: compare FACE FACE"),
+        ("branch", "this command is: branch STEP"),
+        ("branch 99999999999999999999999", "this command is: branch STEP"),
+        ("lock", "name what to lock"),
+        ("unlock hair", "'hair' is not locked"),
+        ("load", "name the case file: load FILE"),
+        ("save", "name the case file: save FILE"),
+        ("save /proc/none/a.case", "cannot be written"),
+    ],
+)
+def test_a_command_that_is_not_understood_says_what_is_wanted(run, command, message):
+    result = run(["start a bald man", command, "show"])
+    assert result.exit_code == 1
+    assert f"Error: {command.split()[0]}"[:7] == "Error: "
+    assert message in result.output
+    assert result.output.splitlines()[-1] == "identikit/0000-start.png"
+
+
+def test_help_names_every_command(run):
+    result = run(["help"])
+    assert result.exit_code == 0
+    listed = [line.split()[0] for line in result.output.splitlines()[1:]]
+    assert listed == [*HELP]
+
+
+def test_every_command_of_the_help_is_known(run):
+    result = run(["start a bald man", *HELP])
+    assert "there is no command" not in result.output
+
+
+def test_history_and_comparison_are_told(run):
+    result = run(["start a bald man", "describe a girl", "undo", "history", "compare 0.00 1.00"])
+    assert result.exit_code == 0, result.output
+    assert "> 0: start (description a bald man, seed 0)" in result.output
+    assert "  1 after 0: describe (text a girl)" in result.output
+    assert "only 1.00 follows: a girl" in result.output
+
+
+def test_a_case_is_saved_and_loaded_by_name(run, tmp_path):
+    first = run(["start a bald man", "candidates 4", "choose 2", "save my.case"])
+    assert first.output.splitlines()[-1] == "my.case: 3 steps"
+    second = run(["load my.case", "start a girl", "mix 0 my.case 0.5"])
+    assert second.exit_code == 0, second.output
+    assert second.output.splitlines()[1].startswith("step 2, 4 faces, chosen: 2")
+
+
+def test_a_case_file_is_never_started_over(run):
+    run(["start a bald man"], "--case", "a.case")
+    result = run(["start a girl", "load a.case"], "--case", "a.case")
+    assert "Error: a.case holds a case already; for another, call t2f identikit" in result.output
+    assert "Error: the case is a.case; call t2f identikit with another" in result.output
+
+
+def test_an_altered_log_ends_the_command(run, tmp_path):
+    run(SCRIPT, "--case", "a.case")
+    log = tmp_path / "a.case.log"
+    log.write_text(log.read_text().replace("officer", "x").replace('"breed"', '"bread"', 1))
+    result = run(["show"], "--case", "a.case")
+    assert result.exit_code == 1
+    assert "Error: a.case.log is not as it was written: line 4 was altered" in result.output
+
+
+def test_what_is_no_utf8_is_refused_and_escaped(run, tiny_bundle):
+    arguments = ["identikit", str(tiny_bundle)]
+    result = CliRunner().invoke(main, arguments, input=b"start a b\xffld man\n\xff\x1b[2J\n")
+    assert result.exit_code == 1
+    assert "Error: the description holds the lone surrogate U+DCFF" in result.output
+    assert "\x1b" not in result.output
+
+
+def test_a_model_without_text_is_started_without_words(run, textless_bundle):
+    result = run(["start", "candidates 4", "choose 1", "breed 3"], bundle=textless_bundle)
+    assert result.exit_code == 0, result.output
+    result = run(["start a man", "start", "more older"], bundle=textless_bundle)
+    assert "Error: this model draws without descriptions" in result.output
+    assert "Error: a slider needs a model that reads descriptions" in result.output
+
+
+def test_the_pictures_folder_can_be_named_but_must_be_one(run, tmp_path):
+    result = run(["start a bald man"], "--pictures", "here/there")
+    assert "here/there/0000-start.png" in result.output
+    assert (tmp_path / "here" / "there" / "0000-start.png").exists()
+    (tmp_path / "file").write_text("")
+    result = run(["start a bald man"], "--pictures", "file/there")
+    assert "Error: file/there cannot be made" in result.output
+
+
+def test_the_installed_command_reads_from_a_pipe(tiny_bundle, tmp_path):
+    code = "import sys; from t2f_runtime.cli import main; sys.argv[0] = 't2f'; main()"
+    result = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code, "identikit", str(tiny_bundle)],
+        cwd=tmp_path,
+        input="start a bald man\ncandidates 4\n",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout.splitlines()[-1] == "step 1, 4 faces: identikit/0001-candidates.png"
+
+
+def test_a_sheet_shows_every_face_where_its_number_is():
+    pictures = np.zeros((8, 64, 64, 3), dtype=np.uint8)
+    pictures[7, :, :, 1] = 250
+    sheet = np.asarray(numbered_sheet(pictures, chosen=[7]))
+    # Six in a row, each 128 pixels wide with 8 between, and a line for the numbers below.
+    green = np.argwhere((sheet == [0, 250, 0]).all(axis=-1))
+    across, down = 128 + 8, 128 + 8 + 22
+    assert green.min(axis=0).tolist() == [8 + down, 8 + across]
+    assert green.max(axis=0).tolist() == [8 + down + 127, 8 + across + 127]
+    frame = np.argwhere((sheet == [200, 30, 30]).all(axis=-1))
+    assert frame.min(axis=0).tolist() == [8 + down - 4, 8 + across - 4]
+    assert frame.max(axis=0).tolist() == [8 + down + 131, 8 + across + 131]
+    below = sheet[8 + 128 + 4 : 8 + down - 8, 8 : 8 + 128]
+    assert (below < 100).any()
+
+
+def test_a_sheet_of_no_faces_or_too_many_is_refused():
+    with pytest.raises(ArgumentError, match="a sheet needs a face"):
+        numbered_sheet(np.zeros((0, 8, 8, 3), dtype=np.uint8))
+    pictures = np.broadcast_to(np.uint8(0), (100, 2048, 2048, 3))
+    with pytest.raises(ArgumentError, match="show fewer faces"):
+        numbered_sheet(pictures)
