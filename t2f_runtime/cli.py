@@ -6,6 +6,7 @@ import click
 
 from t2f_runtime import __version__, bundle_commands, commands, verify_command
 from t2f_runtime.errors import MissingPackageError, T2FError
+from t2f_runtime.explain_command import explain
 from t2f_runtime.identikit_command import identikit
 
 if TYPE_CHECKING:
@@ -100,6 +101,7 @@ def main() -> None:
 main.add_command(commands.generate)
 main.add_command(commands.info)
 main.add_command(identikit)
+main.add_command(explain)
 main.add_command(verify_command.verify)
 main.add_command(bundle_commands.pack)
 main.add_command(bundle_commands.unpack)

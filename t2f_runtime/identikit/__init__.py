@@ -10,6 +10,8 @@ from t2f_runtime.identikit.case_log import CaseLog, repair_log
 from t2f_runtime.identikit.comparison import Comparison, Trait
 from t2f_runtime.identikit.directions import SLIDER_END, Direction
 from t2f_runtime.identikit.errors import CaseError
+from t2f_runtime.identikit.explain import Explanation, WordEffect, explain, explain_text
+from t2f_runtime.identikit.explanation_sheet import explanation_sheet
 from t2f_runtime.identikit.face import Face, Reading, latents, mix, morph
 from t2f_runtime.identikit.log_chain import LogMark, LogReport, verify_log
 from t2f_runtime.identikit.session import Session
@@ -26,6 +28,7 @@ __all__ = [
     "CaseLog",
     "Comparison",
     "Direction",
+    "Explanation",
     "Face",
     "LogMark",
     "LogReport",
@@ -34,6 +37,10 @@ __all__ = [
     "ShownFace",
     "Step",
     "Trait",
+    "WordEffect",
+    "explain",
+    "explain_text",
+    "explanation_sheet",
     "latents",
     "load_case",
     "mix",

@@ -1,0 +1,115 @@
+import json
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from msgspec.structs import replace
+from PIL import Image
+
+from t2f_runtime import ArgumentError, DescriptionError
+from t2f_runtime.cli import main
+from t2f_runtime.identikit import Session, explain, explain_text, explanation_sheet, mix
+from t2f_runtime.identikit.explain import NEGLIGIBLE_LEVELS, WordEffect
+from t2f_runtime.identikit.explanation_sheet import FACE_PIXELS
+
+TEXT = "a bald man, with glasses"
+
+
+@pytest.fixture(scope="module")
+def explained(generator):
+    return explain_text(generator, TEXT, seed=5)
+
+
+def test_a_word_does_what_its_absence_undoes(generator, explained):
+    full = generator.generate(TEXT, seed=5).astype(int)
+    rests = ["bald man, with glasses", "a man, with glasses", "a bald, with glasses"]
+    rests += ["a bald man, glasses", "a bald man, with"]
+    assert np.array_equal(explained.picture, full)
+    for number, rest in enumerate(rests):
+        expected = np.abs(generator.generate(rest, seed=5).astype(int) - full).mean(axis=-1)
+        assert np.allclose(explained.maps[number], expected, atol=1e-4)
+        assert explained.words[number].difference == pytest.approx(expected.mean(), abs=1e-4)
+
+
+def test_words_are_told_with_their_places_and_shares(explained):
+    assert [w.word for w in explained.words] == ["a", "bald", "man", "with", "glasses"]
+    assert [TEXT[w.start : w.end] for w in explained.words] == [w.word for w in explained.words]
+    assert sum(w.share for w in explained.words) == pytest.approx(1)
+    differences = [w.difference for w in explained.strongest()]
+    assert differences == sorted(differences, reverse=True)
+    assert differences[0] > 0
+
+
+def test_words_are_words_in_every_script(generator):
+    found = explain_text(generator, "o'clock five-o'clock Bärtiger 老人 человек", seed=1)
+    expected = ["o'clock", "five-o'clock", "Bärtiger", "老人", "человек"]
+    assert [w.word for w in found.words] == expected
+
+
+def test_a_face_with_sliders_keeps_them(generator):
+    session = Session.start(TEXT, generator, seed=5)
+    moved = session.more("older", 1.0).face
+    assert moved.shift != session.face.shift
+    found = explain(generator, moved)
+    assert np.array_equal(found.picture, generator.draw(moved.latent()[np.newaxis])[0])
+    assert not np.array_equal(found.picture, explain(generator, session.face).picture)
+
+
+def test_a_word_of_no_effect_is_told_from_others():
+    def effect(difference):
+        return WordEffect(word="scar", start=0, end=4, difference=difference, share=0.1)
+
+    assert effect(NEGLIGIBLE_LEVELS - 0.01).is_negligible
+    assert not effect(NEGLIGIBLE_LEVELS).is_negligible
+
+
+@pytest.mark.parametrize(("text", "words"), [("man", 1), ("?!", 0), (" ".join(["a"] * 129), 129)])
+def test_there_must_be_words_to_compare(generator, text, words):
+    face = Session.start("a man", generator, seed=1).face
+    with pytest.raises(DescriptionError, match=rf"has {words} words; 2 to 128 can be compared"):
+        explain(generator, replace(face, descriptions=(text,)))
+
+
+def test_a_mixed_face_and_one_without_words_are_refused(generator, textless):
+    first = Session.start("a bald man", generator, seed=1).face
+    second = Session.start("a smiling woman", generator, seed=2).face
+    with pytest.raises(ArgumentError, match="was mixed of 2 descriptions, and no word is its own"):
+        explain(generator, mix(first, second, 0.5))
+    face = Session.start(None, textless, seed=1).face
+    with pytest.raises(DescriptionError, match="drawn without a description; no word moved it"):
+        explain(textless, face)
+
+
+def test_the_sheet_shows_the_face_and_every_word(explained):
+    sheet = np.asarray(explanation_sheet(explained)).astype(int)
+    scale = FACE_PIXELS // explained.picture.shape[1]
+    side = explained.picture.shape[1] * scale
+    face = sheet[8 : 8 + side, 8 : 8 + side]
+    assert np.abs(face.mean(axis=(0, 1)) - explained.picture.mean(axis=(0, 1))).max() < 3
+    strongest = explained.words.index(explained.strongest()[0]) + 1
+    weakest = explained.words.index(explained.strongest()[-1]) + 1
+
+    def redness(place):
+        left = 8 + place * (side + 8)
+        tile = sheet[8 : 8 + side, left : left + side]
+        return (tile[..., 0] - tile[..., 1]).mean()
+
+    assert redness(strongest) > redness(weakest)
+
+
+def test_the_command_lists_the_words_and_draws_where_they_act(tiny_bundle, tmp_path):
+    picture = tmp_path / "words.png"
+    arguments = ["explain", str(tiny_bundle), TEXT, "--seed", "5", "-o", str(picture)]
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 0, result.output
+    assert [line.split()[3] for line in result.output.splitlines()] == [
+        "a",
+        "bald",
+        "man",
+        "with",
+        "glasses",
+    ]
+    with Image.open(picture) as image:
+        assert image.text["Title"] == "synthetic face, and what its description changed"
+    told = CliRunner().invoke(main, [*arguments[:3], "--json"])
+    assert [word["word"] for word in json.loads(told.output)][1] == "bald"
