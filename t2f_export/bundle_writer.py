@@ -19,6 +19,7 @@ from t2f_runtime import __version__, manifest
 from t2f_runtime.atomic_files import new_folder
 from t2f_runtime.external_data import check_self_contained
 from t2f_runtime.manifest import FileEntry, Graphs, Manifest, Provenance
+from t2f_runtime.reading.word_list import WordList, encode_words
 from t2f_runtime.text import Tokenizer
 from t2f_runtime.verification import join_pictures
 from t2f_train.checkpoint import CheckpointState, latest_checkpoint, load_weights, read_state
@@ -28,6 +29,7 @@ from t2f_train.minilm import MiniLMEncoder
 from t2f_train.model import FaceModel
 from t2f_train.provenance import library_versions, source_commit
 from t2f_train.run_folder import RunFolder, RunRecord
+from t2f_train.run_words import read_words
 from t2f_train.schedule import Schedule
 from t2f_train.tokenizer import open_tokenizer
 
@@ -124,17 +126,19 @@ def _check_finished(run: Path, record: RunRecord, state: CheckpointState) -> Non
 
 @dataclass(frozen=True, slots=True)
 class _Vocabulary:
-    """A run's tokenizer, as it lies in the run and ready to cut."""
+    """A run's tokenizer, as it lies in the run and ready to cut, and the words of its data."""
 
     content: bytes
     tokenizer: Tokenizer
+    words: WordList | None
 
 
 def _read_vocabulary(folder: RunFolder, record: RunRecord) -> _Vocabulary | None:
     if not record.config.is_conditional:
         return None
     content = folder.read_tokenizer(record)
-    return _Vocabulary(content, open_tokenizer(content, record.config.text))
+    tokenizer = open_tokenizer(content, record.config.text)
+    return _Vocabulary(content, tokenizer, read_words(folder))
 
 
 def graph_marks(licence: str | None, weights_sha256: str) -> dict[str, str]:
@@ -173,10 +177,12 @@ def _bundle_files(
     }
     if vocabulary is None:
         return files
+    known = {} if vocabulary.words is None else {manifest.WORDS: encode_words(vocabulary.words)}
     return {
         tokenizer_file(vocabulary.tokenizer): vocabulary.content,
         manifest.TEXT_ENCODER: graph_bytes(_text_encoder(model), marks),
         **files,
+        **known,
     }
 
 

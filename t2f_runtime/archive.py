@@ -1,7 +1,13 @@
-"""A packed bundle: one uncompressed zip, read through a memory map; nothing is unpacked."""
+"""A packed bundle: one uncompressed zip, read where it lies; nothing is unpacked.
+
+It is read with calls that can fail, and not through a memory map: where a disk fails, or the stick
+with the bundle is pulled out, reading a map ends the whole process (SIGBUS), and no handler helps.
+"""
 
 import hashlib
-import mmap
+import os
+import threading
+import weakref
 import zlib
 from pathlib import Path
 
@@ -14,6 +20,8 @@ from t2f_runtime.bundle_files import (
 from t2f_runtime.errors import BundleError
 from t2f_runtime.manifest import MANIFEST, SIGNATURE, FileEntry, Manifest
 from t2f_runtime.zip_layout import Member, read_members
+
+_CHUNK_BYTES = 2**20
 
 
 class PackedFiles:
@@ -32,14 +40,13 @@ class PackedFiles:
     def __init__(self, path: Path) -> None:
         self._path = path
         try:
-            with path.open("rb") as file:
-                if not file.seek(0, 2):
-                    raise BundleError(f"{path} is empty; copy it again")
-                self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            self._file = _OpenFile(path)
+            if not len(self._file):
+                raise BundleError(f"{path} is empty; copy it again")
+            members = read_members(self._file, str(path))
         except OSError as error:
             raise BundleError(f"{path} cannot be read: {error.strerror or error}") from error
-        with memoryview(self._map) as data:
-            self._members = {member.name: member for member in read_members(data, str(path))}
+        self._members = {member.name: member for member in members}
 
     @property
     def path(self) -> Path:
@@ -85,17 +92,17 @@ class PackedFiles:
 
     def read(self, name: str, entry: FileEntry) -> bytes:
         """See `BundleFiles.read`."""
-        member = self._member(name, entry)
-        data = self._map[member.start : member.stop]
+        data = self._content(self._member(name, entry))
         check_hash(self.where(name), hashlib.sha256(data).hexdigest(), entry)
         return data
 
     def verify(self, name: str, entry: FileEntry) -> None:
-        """See `BundleFiles.verify`; copies nothing."""
+        """See `BundleFiles.verify`; reads in small pieces."""
         member = self._member(name, entry)
-        with memoryview(self._map) as data, data[member.start : member.stop] as content:
-            digest = hashlib.sha256(content).hexdigest()
-        check_hash(self.where(name), digest, entry)
+        digest = hashlib.sha256()
+        for start in range(0, member.size, _CHUNK_BYTES):
+            digest.update(self._content(member, start, _CHUNK_BYTES))
+        check_hash(self.where(name), digest.hexdigest(), entry)
 
     def _member(self, name: str, entry: FileEntry) -> Member:
         member = self._members.get(name)
@@ -104,16 +111,25 @@ class PackedFiles:
                 f"{self._path} lacks {name!r}, though its {MANIFEST} lists it; copy it again"
             )
         check_size(self.where(name), member.size, entry)
-        self._check_length()
         return member
 
-    def _check_length(self) -> None:
-        # Reading a map beyond the end of its file does not raise an error, but ends the process.
-        if self._map.size() < len(self._map):
+    def _content(self, member: Member, start: int = 0, size: int | None = None) -> bytes:
+        """Reads a member's data, or a piece of it."""
+        start += member.start
+        stop = member.stop if size is None else min(start + size, member.stop)
+        try:
+            content = self._file[start:stop]
+        except OSError as error:
             raise BundleError(
-                f"{self._path} was truncated while it was open: {self._map.size()} of "
-                f"{len(self._map)} bytes; copy it again, and replace files rather than rewrite them"
+                f"{self.where(member.name)} cannot be read: {error.strerror or error}"
+            ) from error
+        if len(content) < stop - start:
+            raise BundleError(
+                f"{self._path} was truncated while it was open: {self._file.size_now()} of "
+                f"{len(self._file)} bytes; copy it again, and replace files rather than rewrite "
+                "them"
             )
+        return content
 
     def _read_unlisted(self, name: str, kind: str, largest: int) -> bytes | None:
         """Reads a file that no manifest lists; its CRC-32 is all that there is to verify."""
@@ -124,8 +140,42 @@ class PackedFiles:
             raise BundleError(
                 f"{self.where(name)} has {member.size} bytes; {kind} has {largest} at most"
             )
-        self._check_length()
-        data = self._map[member.start : member.stop]
+        data = self._content(member)
         if zlib.crc32(data) != member.crc32:
             raise BundleError(f"{self.where(name)} is altered: its CRC-32 differs; copy it again")
         return data
+
+
+class _OpenFile:
+    """A file that is read by slices, from any thread, for as long as something refers to it."""
+
+    def __init__(self, path: Path) -> None:
+        # O_BINARY: Windows would end a line at every carriage return.
+        self._descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+        weakref.finalize(self, os.close, self._descriptor)
+        self._size = self.size_now()
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        """Bytes that it had when it was opened."""
+        return self._size
+
+    def __getitem__(self, place: slice) -> bytes:
+        """The bytes of a slice; fewer where the file has become shorter."""
+        start, stop, _ = place.indices(self._size)
+        parts = []
+        while start < stop and (part := self._read_at(start, stop - start)):
+            parts.append(part)
+            start += len(part)
+        return b"".join(parts)
+
+    def size_now(self) -> int:
+        """Bytes that it has now."""
+        return os.fstat(self._descriptor).st_size
+
+    def _read_at(self, start: int, size: int) -> bytes:
+        if hasattr(os, "pread"):
+            return os.pread(self._descriptor, size, start)
+        with self._lock:  # Windows has no such call
+            os.lseek(self._descriptor, start, os.SEEK_SET)
+            return os.read(self._descriptor, size)

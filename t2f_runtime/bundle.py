@@ -4,7 +4,6 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from t2f_runtime.archive import PackedFiles
 from t2f_runtime.bundle_files import BundleFiles
 from t2f_runtime.bundle_folder import FolderFiles
 from t2f_runtime.engine_index import EngineEntry
@@ -28,7 +27,7 @@ class Bundle:
     """A folder or an archive whose every file is what its manifest says.
 
     Made by `Bundle.open`; holding one keeps the bytes that `open` was asked to keep in memory. A
-    packed bundle is mapped into memory and may be replaced, but not rewritten, while one is held.
+    packed bundle stays open, and may be replaced, but not rewritten, while one is held.
 
     Attributes:
         manifest: What it says about itself.
@@ -181,9 +180,17 @@ def identify(files: Mapping[str, FileEntry]) -> str:
 
 
 def _open_files(path: Path) -> BundleFiles:
-    if path.is_dir():
-        return FolderFiles(path)
-    if path.is_file():
+    try:
+        if path.is_dir():
+            return FolderFiles(path)
+        is_file = path.is_file()
+    except (OSError, ValueError) as error:  # a name that is too long, or no name at all
+        reason = getattr(error, "strerror", None) or error
+        raise BundleError(f"{path} cannot be read: {reason}") from error
+    if is_file:
+        # Here, not above: it takes a tenth of the import time, and a folder needs none of it.
+        from t2f_runtime.archive import PackedFiles  # noqa: PLC0415
+
         return PackedFiles(path)
     raise BundleError(
         f"{path} is no folder and no packed bundle; make a bundle with: t2f export RUN -o {path}"

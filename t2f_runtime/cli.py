@@ -5,9 +5,13 @@ from typing import TYPE_CHECKING
 import click
 
 from t2f_runtime import __version__, bundle_commands, commands, verify_command
+from t2f_runtime.doctor_command import doctor
 from t2f_runtime.errors import MissingPackageError, T2FError
 from t2f_runtime.explain_command import explain
+from t2f_runtime.generate_command import generate
 from t2f_runtime.identikit_command import identikit
+from t2f_runtime.read_command import read
+from t2f_runtime.serve_command import serve
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -98,12 +102,15 @@ def main() -> None:
     """  # noqa: D301 (click's mark is the backspace)
 
 
-main.add_command(commands.generate)
+main.add_command(generate)
 main.add_command(commands.info)
 main.add_command(identikit)
 main.add_command(explain)
+main.add_command(read)
 main.add_command(verify_command.verify)
 main.add_command(bundle_commands.pack)
 main.add_command(bundle_commands.unpack)
 main.add_command(bundle_commands.sign)
 main.add_command(bundle_commands.keys)
+main.add_command(serve)
+main.add_command(doctor)

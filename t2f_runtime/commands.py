@@ -1,23 +1,16 @@
-"""The commands that every installation of T2F has: generate and info."""
+"""What the commands of the runtime share, and the command `t2f info`."""
 
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, get_args
+from typing import Any, BinaryIO
 
 import click
 import msgspec
-from PIL import Image
 
-from t2f_runtime import __version__
 from t2f_runtime.bundle import Bundle
-from t2f_runtime.engines.names import AUTO, EngineName
 from t2f_runtime.errors import DescriptionError, KeyFileError
-from t2f_runtime.generator import MAXIMUM_FACES, FaceGenerator
-from t2f_runtime.latent import LARGEST_SEED
-from t2f_runtime.manifest import Manifest, ParityReport, Precision, Provenance, TextSettings
-from t2f_runtime.picture_files import check_picture_path, save_picture
-from t2f_runtime.sheet import contact_sheet, enlarge
+from t2f_runtime.manifest import Manifest, ParityReport, Provenance, TextSettings
 from t2f_runtime.trust import PublicKey
 from t2f_runtime.verification import describe_tolerance
 
@@ -26,12 +19,6 @@ MAXIMUM_LIST_BYTES = 16 * 2**20
 
 TRUST_VARIABLE = "T2F_TRUST"
 """Key files that all commands trust, parted as in PATH."""
-
-_SHEET_FACE_PIXELS = 128
-"""Faces on a sheet are enlarged to at least this side, for people to see them."""
-
-_NOTE_CHARACTERS = 2**16
-"""Readers of PNG refuse text much longer than this."""
 
 BUNDLE = click.argument("bundle", type=click.Path(path_type=Path))
 TRUST = click.option(
@@ -44,112 +31,6 @@ TRUST = click.option(
     show_envvar=True,
     help="Open only what this public key has signed; may be given several times.",
 )
-
-
-@click.command()
-@BUNDLE
-@click.argument("descriptions", nargs=-1, metavar="[DESCRIPTION]...")
-@click.option(
-    "--from",
-    "description_file",
-    type=click.File("rb"),
-    help="Read more descriptions from FILE, one a line; - is standard input.",
-    metavar="FILE",
-)
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path),
-    required=True,
-    help="The picture to write: .png, .jpg or .webp.",
-)
-@click.option(
-    "--seed",
-    type=click.IntRange(0, LARGEST_SEED),
-    default=0,
-    show_default=True,
-    help="Equal seeds draw equal faces.",
-)
-@click.option(
-    "--count",
-    type=click.IntRange(1, MAXIMUM_FACES),
-    default=1,
-    show_default=True,
-    help="Candidates a description, or faces without any.",
-)
-@click.option(
-    "--scale",
-    type=click.IntRange(1, 64),
-    help="Enlarge each face this many times.  [default: 1, on a sheet enough to see them]",
-)
-@click.option("--sheet", is_flag=True, help="Draw a captioned sheet even of one face.")
-@click.option(
-    "--precision",
-    type=click.Choice((AUTO, *get_args(Precision))),
-    default=AUTO,
-    show_default=True,
-    help="Which of the bundle's networks draw; auto is float32 on a CPU.",
-)
-@click.option(
-    "--engine",
-    type=click.Choice((AUTO, *get_args(EngineName))),
-    default=AUTO,
-    show_default=True,
-    help="What runs the networks; auto takes the best that works here.",
-)
-@click.option(
-    "--device",
-    type=click.IntRange(min=0),
-    default=0,
-    show_default=True,
-    help="Which GPU, of those that CUDA shows.",
-)
-@TRUST
-def generate(  # noqa: PLR0913 (options arrive as arguments)
-    bundle: Path,
-    descriptions: tuple[str, ...],
-    description_file: BinaryIO | None,
-    output: Path,
-    seed: int,
-    count: int,
-    scale: int | None,
-    key_files: tuple[Path, ...],
-    *,
-    precision: Precision | Literal["auto"],
-    engine: str,
-    device: int,
-    sheet: bool,
-) -> None:
-    """Draw faces from descriptions, or without any where the model has no text.
-
-    One description draws one picture; several, or a --count, draw a captioned sheet.
-
-    \b
-    Examples:
-      t2f generate BUNDLE "a bald man with a beard" -o face.png
-      t2f generate BUNDLE "a girl" "an old man" --count 6 --seed 7 -o sheet.png
-      t2f generate BUNDLE --from descriptions.txt -o sheet.png
-      t2f generate BUNDLE_WITHOUT_TEXT --count 16 -o sheet.png
-      t2f generate BUNDLE "a girl" --engine tensorrt --device 1 -o face.png
-    """  # noqa: D301 (click's mark is the backspace)
-    check_picture_path(output)
-    if description_file is not None:
-        descriptions += read_descriptions(description_file)
-    keep: Precision = "float32" if precision == AUTO else precision
-    opened = Bundle.open(bundle, keep=keep, trusted=read_trusted(key_files))
-    generator = FaceGenerator.from_bundle(opened, engine=engine, precision=precision, device=device)
-    if generator.takes_text and not descriptions:
-        raise click.UsageError('Give a DESCRIPTION, such as "a bald man", or --from FILE.')
-    _check_all(generator, descriptions)
-    texts = descriptions or (None,)
-    rows = [(text or "", generator.generate(text, seed=seed, count=count)) for text in texts]
-    if sheet or len(rows) > 1 or count > 1:
-        enough = max(1, _SHEET_FACE_PIXELS // generator.image_size)
-        image = contact_sheet(rows, scale=scale or enough)
-    else:
-        image = enlarge(rows[0][1][0], scale or 1)
-    save_picture(image, output, notes=_notes(opened, descriptions, seed, count))
-    _report(output, image, faces=len(rows) * count)
 
 
 @click.command()
@@ -220,37 +101,6 @@ def describe_parity(report: ParityReport) -> str:
         f"{report.maximum_levels} levels at most from {report.against} "
         f"({describe_tolerance(report)}), {report.mean_levels:.4f} on average, {ratio}"
     )
-
-
-def _check_all(generator: FaceGenerator, descriptions: Sequence[str]) -> None:
-    """Reads every description before the first is drawn, which may take minutes for many."""
-    number = 0
-    try:
-        for number, description in enumerate(descriptions, start=1):  # noqa: B007 (for the error)
-            generator.condition(description)
-    except DescriptionError as error:
-        if len(descriptions) == 1 or not generator.takes_text:
-            raise
-        raise DescriptionError(f"description {number}: {error}") from error
-
-
-def _notes(bundle: Bundle, descriptions: Sequence[str], seed: int, count: int) -> dict[str, str]:
-    """What every written picture says about itself."""
-    is_alone = len(descriptions) <= 1 and count == 1
-    written = {"Description": "\n".join(descriptions)[:_NOTE_CHARACTERS]} if descriptions else {}
-    return {
-        "Title": "synthetic face" if is_alone else "synthetic faces",
-        "Software": f"T2F {__version__}",
-        **written,
-        "Seed": str(seed),
-        "Count": str(count),
-        "Bundle": bundle.bundle_id,
-    }
-
-
-def _report(output: Path, image: Image.Image, *, faces: int) -> None:
-    noun = "face" if faces == 1 else "faces"
-    click.echo(f"{output}: {faces} {noun}, {image.width}x{image.height} pixels")
 
 
 def _describe(bundle: Bundle) -> list[str]:

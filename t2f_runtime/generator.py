@@ -13,7 +13,7 @@ from t2f_runtime.bundle_tokenizer import open_tokenizer as open_tokenizer  # noq
 from t2f_runtime.cancellation import Cancellation
 from t2f_runtime.engines.names import AUTO
 from t2f_runtime.engines.running import UNKNOWN, RunningEngine
-from t2f_runtime.errors import ArgumentError, DescriptionError
+from t2f_runtime.errors import ArgumentError
 from t2f_runtime.latent import (
     Floats,
     check_latents,
@@ -23,6 +23,7 @@ from t2f_runtime.latent import (
 )
 from t2f_runtime.manifest import Manifest, Precision
 from t2f_runtime.networks import Networks
+from t2f_runtime.reading import DescriptionReader, DescriptionReading, WordList, open_words
 from t2f_runtime.sessions import Session
 from t2f_runtime.text import Tokenizer
 from t2f_runtime.trust import PublicKey
@@ -63,6 +64,7 @@ class FaceGenerator:
         text_encoder: `TOKENS` to `CONDITION_MEAN` and `CONDITION_LOG_VARIANCE`; None likewise.
         generator: `LATENT` to `IMAGE`.
         engine: What runs the networks, for whoever asks.
+        words: Those that the model was trained on, for `read`; None where nobody knows.
 
     Raises:
         ArgumentError: A tokenizer or a text encoder is missing, or there is one too many.
@@ -76,13 +78,14 @@ class FaceGenerator:
         text_encoder: Session | None,
         generator: Session,
         engine: RunningEngine = UNKNOWN,
+        words: WordList | None = None,
     ) -> None:
         if {tokenizer is not None, text_encoder is not None} != {manifest.takes_text}:
             raise ArgumentError(
                 "a model with text has a tokenizer and a text encoder, a model without has neither"
             )
         self._manifest = manifest
-        self._tokenizer = tokenizer
+        self._reader = DescriptionReader(tokenizer, words)
         self._networks = Networks(manifest, text_encoder=text_encoder, generator=generator)
         self._engine = engine
 
@@ -151,6 +154,7 @@ class FaceGenerator:
             text_encoder=opened.text_encoder,
             generator=opened.generator,
             engine=opened.engine,
+            words=open_words(bundle),
         )
 
     @property
@@ -241,7 +245,7 @@ class FaceGenerator:
             CancelledError: It was cancelled; as DeadlineError, its time was up.
             ClosedError: The generator is closed, or of another process.
         """
-        tokens = self._tokens(text)
+        tokens = self._reader.tokens(text)
         seed = check_whole_number("seed", seed)
         if count is not None:
             count = check_whole_number("count", count, largest=MAXIMUM_FACES, least=1)
@@ -283,6 +287,18 @@ class FaceGenerator:
             pictures[position] = self._draw_face(mean, log_variance, seed, 0, cancellation)
         return pictures
 
+    def read(self, text: str) -> DescriptionReading:
+        """Tells what is understood of a description; of one that `generate` refuses, why.
+
+        Args:
+            text: Any text, however long.
+
+        Raises:
+            DescriptionError: It is no text (str), or the model takes none.
+            ClosedError: As in `generate`.
+        """
+        return self._reader.read(text, lambda tokens: self._encode(tokens)[0])
+
     def condition(self, text: str | None) -> tuple[Floats, Floats]:
         """Reads a description into the Gaussian that its condition is drawn from.
 
@@ -296,7 +312,7 @@ class FaceGenerator:
             DescriptionError: The description cannot be read, is missing, or is one too many.
             ClosedError: As in `generate`.
         """
-        return self._encode(self._tokens(text))
+        return self._encode(self._reader.tokens(text))
 
     def draw(
         self,
@@ -331,30 +347,13 @@ class FaceGenerator:
             pictures[start : start + step] = drawn
         return pictures
 
-    def _check_presence(self, *, is_given: bool) -> None:
-        if is_given and not self.takes_text:
-            raise DescriptionError("this model draws without descriptions; leave it out")
-        if self.takes_text and not is_given:
-            raise DescriptionError("this model draws from descriptions; give one")
-
-    def _tokens(self, text: str | None) -> NDArray[np.int64] | None:
-        """Cuts a description into tokens; None for a model without text."""
-        self._check_presence(is_given=text is not None)
-        return None if self._tokenizer is None or text is None else self._tokenizer.tokens(text)
-
-    def _read(self, text: str | None, position: int) -> NDArray[np.int64] | None:
-        try:
-            return self._tokens(text)
-        except DescriptionError as error:
-            raise DescriptionError(f"description {position}, counted from 0: {error}") from error
-
     def _read_all(
         self, texts: Sequence[str] | None, seeds: Sequence[int] | None
     ) -> tuple[list[NDArray[np.int64] | None], list[int]]:
         """Checks the descriptions and seeds of many faces before anything is drawn."""
         if isinstance(texts, str):
             raise ArgumentError("texts is one description; give a list, or call generate")
-        self._check_presence(is_given=texts is not None)
+        self._reader.check_presence(is_given=texts is not None)
         wanted: Sequence[str | None]
         if texts is not None:
             wanted = texts
@@ -370,7 +369,7 @@ class FaceGenerator:
             )
         if len(seeds) != len(wanted):
             raise ArgumentError(f"there are {len(seeds)} seeds for {len(wanted)} descriptions")
-        rows = [self._read(text, position) for position, text in enumerate(wanted)]
+        rows = self._reader.tokens_of_all(wanted)
         return rows, [check_whole_number("seed", seed) for seed in seeds]
 
     def _empty(self, faces: int) -> Pictures:

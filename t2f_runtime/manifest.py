@@ -19,10 +19,20 @@ from t2f_runtime.text import TokenizerKind
 SCHEMA_VERSION: Final = 3
 """The one version of the schema that this T2F reads and writes."""
 
+# More than any bundle has: whoever loads one gives the memory and the time that it asks for.
+MAXIMUM_IMAGE_SIZE: Final = 4096
+MAXIMUM_LATENT_PART: Final = 2**14
+MAXIMUM_TOKENS: Final = 4096
+MAXIMUM_CHARACTERS: Final = 2**16
+MAXIMUM_REFERENCES: Final = 1000
+
 TOKENIZER = "tokenizer.model"
 VOCABULARY = "vocabulary.txt"
 """What a bundle has in the place of `TOKENIZER` where the text encoder reads word pieces or whole
 words."""
+WORDS = "words.json"
+"""The words of the training data; see `t2f_runtime.reading.word_list`. Listed in `files` alone, as
+the model card is, so that every T2F of this schema reads bundles with and without it."""
 TEXT_ENCODER = "text_encoder.onnx"
 GENERATOR = "generator.onnx"
 REFERENCE = "reference.png"
@@ -88,11 +98,11 @@ class TextSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """Which of them it is."""
     vocabulary_size: Size
     """Number of different tokens, padding among them."""
-    maximum_tokens: Size
+    maximum_tokens: Annotated[int, Meta(ge=1, le=MAXIMUM_TOKENS)]
     """The longest description, in tokens; longer ones are refused, never cut."""
     padding_token: Count = 0
     """Fills up the shorter rows of a batch; no description holds it."""
-    maximum_characters: Size = 4096
+    maximum_characters: Annotated[int, Meta(ge=1, le=MAXIMUM_CHARACTERS)] = 4096
     """The longest description, in characters: the bound on the work before tokens are counted."""
 
 
@@ -157,13 +167,13 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """What people call it."""
     licence: str | None
     """Licence of the networks; None where nobody stated one."""
-    image_size: Size
+    image_size: Annotated[int, Meta(ge=1, le=MAXIMUM_IMAGE_SIZE)]
     """Height and width of the pictures, in pixels."""
     latent_size: Size
     """Length of the generator's input: condition and noise."""
-    condition_size: Count
+    condition_size: Annotated[int, Meta(ge=0, le=MAXIMUM_LATENT_PART)]
     """Length of the condition: what the description decides; 0 where the model has no text."""
-    noise_size: Size
+    noise_size: Annotated[int, Meta(ge=1, le=MAXIMUM_LATENT_PART)]
     """Length of the noise: what the seed alone decides."""
     text: TextSettings | None
     """How descriptions are read; None where the model draws from seeds alone."""
@@ -171,7 +181,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """The networks, by precision; `float32` is always there."""
     files: dict[str, FileEntry]
     """Every file of the bundle but the manifest, its signature and engines, by its name."""
-    references: tuple[Reference, ...]
+    references: Annotated[tuple[Reference, ...], Meta(max_length=MAXIMUM_REFERENCES)]
     """The pictures in `REFERENCE`, from left to right."""
     provenance: Provenance
     """Where the bundle comes from."""

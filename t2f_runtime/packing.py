@@ -37,7 +37,7 @@ class Packed:
 
 
 def pack_bundle(path: Path, out: Path, *, trusted: Sequence[PublicKey] | None = None) -> Packed:
-    """Packs a bundle into one file, in which each file can be mapped into memory.
+    """Packs a bundle into one file, in which each file can be read where it lies.
 
     Equal bundles give equal bytes: names are sorted, after the manifest, and times are fixed.
 
@@ -53,8 +53,14 @@ def pack_bundle(path: Path, out: Path, *, trusted: Sequence[PublicKey] | None = 
     _check_is_new(out, "file")
     bundle = Bundle.open(path, trusted=trusted)
     names = write_archive(bundle, out, signature=_signature(bundle))
-    size = out.stat().st_size
-    return Packed(bundle, len(names), size, tuple(_left_out(bundle.path, names)))
+    try:
+        size = out.stat().st_size
+        left_out = tuple(_left_out(bundle.path, names))
+    except OSError as error:
+        raise PackError(
+            f"{out} is written, but cannot be looked at: {error.strerror or error}"
+        ) from error
+    return Packed(bundle, len(names), size, left_out)
 
 
 def unpack_bundle(path: Path, out: Path, *, trusted: Sequence[PublicKey] | None = None) -> Packed:
@@ -162,5 +168,11 @@ def _left_out(path: Path, names: Sequence[str]) -> Iterator[str]:
 
 
 def _check_is_new(out: Path, kind: str) -> None:
-    if out.exists():
-        raise PackError(f"{out} exists already; name a new {kind}, or remove it first")
+    try:
+        out.lstat()
+    except FileNotFoundError:
+        return
+    except (OSError, ValueError) as error:  # a name that is too long, or no name at all
+        reason = getattr(error, "strerror", None) or error
+        raise PackError(f"{out} cannot be written: {reason}") from error
+    raise PackError(f"{out} exists already; name a new {kind}, or remove it first")

@@ -4,11 +4,13 @@ import io
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from t2f_runtime.atomic_files import write_atomically
 from t2f_runtime.errors import PictureError
+from t2f_runtime.picture_facts import PIXELS, XMP_KEYWORD, picture_hash, xmp_packet
 
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 
@@ -27,11 +29,15 @@ def check_picture_path(path: Path) -> None:
         raise PictureError(
             f"{path} has no suffix of a picture that T2F writes: {', '.join(FORMATS)}"
         )
-    if not path.parent.is_dir():
+    try:
+        has_folder, is_folder = path.parent.is_dir(), path.is_dir()
+    except OSError as error:  # a name that is too long
+        raise PictureError(f"{path} cannot be written: {error.strerror or error}") from error
+    if not has_folder:
         raise PictureError(
             f"the folder {path.parent} does not exist; make it with: mkdir -p {path.parent}"
         )
-    if path.is_dir():
+    if is_folder:
         raise PictureError(f"{path} is a folder; name the picture inside it")
 
 
@@ -41,8 +47,9 @@ def save_picture(image: Image.Image, path: Path, *, notes: Mapping[str, str]) ->
     Args:
         image: An RGB image.
         path: Its suffix decides the format.
-        notes: What the picture is and where it comes from. PNG holds them as text chunks, JPEG and
-            WebP as lines of the EXIF image description.
+        notes: What the picture is and where it comes from; see `PictureFacts.notes`. PNG holds them
+            as text chunks, with a hash of its pixels, JPEG and WebP as lines of the EXIF image
+            description. All hold the mark of machine-made media as XMP.
 
     Raises:
         PictureError: The picture cannot be written there.
@@ -70,12 +77,13 @@ def encode_picture(image: Image.Image, kind: str, notes: Mapping[str, str]) -> b
     buffer = io.BytesIO()
     if kind == "PNG":
         chunks = PngInfo()
-        for key, value in notes.items():
+        chunks.add_itxt(XMP_KEYWORD, xmp_packet(notes))
+        for key, value in {**notes, PIXELS: picture_hash(np.asarray(image))}.items():
             chunks.add_text(key, value)
         image.save(buffer, kind, pnginfo=chunks)
     else:
         exif = Image.Exif()
         lines = "\n".join(f"{key}: {value}" for key, value in notes.items())
         exif[_EXIF_DESCRIPTION] = lines.encode()[:_EXIF_BYTES]
-        image.save(buffer, kind, exif=exif, quality=95)
+        image.save(buffer, kind, exif=exif, xmp=xmp_packet(notes).encode(), quality=95)
     return buffer.getvalue()

@@ -44,8 +44,7 @@ def new_keys(path: Path) -> PublicKey:
 
     public_path = path.with_name(path.name + PUBLIC_SUFFIX)
     for taken in (path, public_path):
-        if taken.exists():
-            raise KeyFileError(f"{taken} exists already, and keys are never overwritten")
+        _check_is_new(taken)
     private = ed25519.Ed25519PrivateKey.generate()
     secret = private.private_bytes(
         serialization.Encoding.PEM,
@@ -148,6 +147,17 @@ def _check_is_private(path: Path) -> None:
     # Windows has no such modes.
     if os.name == "posix" and path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise KeyFileError(f"{path} can be read by others; protect it with: chmod 600 {path}")
+
+
+def _check_is_new(path: Path) -> None:
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        return
+    except (OSError, ValueError) as error:  # a name that is too long, or no name at all
+        reason = getattr(error, "strerror", None) or error
+        raise KeyFileError(f"{path} cannot be written: {reason}") from error
+    raise KeyFileError(f"{path} exists already, and keys are never overwritten")
 
 
 def _write_new(path: Path, content: bytes, mode: int) -> None:

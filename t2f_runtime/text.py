@@ -42,6 +42,10 @@ class Pieces(Protocol):
         """Cuts a text into tokens, and off after `most`; none for a text that shows nothing."""
         ...
 
+    def piece(self, token: int) -> tuple[str, bool]:
+        """Gives what a token stands for, and whether that was known when the pieces were made."""
+        ...
+
 
 class SentencePieces:
     """A SentencePiece model.
@@ -71,7 +75,7 @@ class SentencePieces:
             raise BundleError("the tokenizer is not a SentencePiece model: it is empty")
         try:
             self._processor = SentencePieceProcessor(model_proto=model)
-        except RuntimeError as error:
+        except (RuntimeError, ValueError) as error:  # ValueError: its message is no UTF-8
             raise BundleError(
                 f"the tokenizer is not a SentencePiece model: {error}; export the run again"
             ) from error
@@ -82,6 +86,11 @@ class SentencePieces:
         """Cuts a text into tokens, and off after `most`; none for a text that shows nothing."""
         tokens: list[int] = self._processor.encode(text, out_type=int)
         return tokens[:most]
+
+    def piece(self, token: int) -> tuple[str, bool]:
+        """Gives what a token stands for; bytes are of characters that the model has not seen."""
+        is_known = not (self._processor.is_byte(token) or self._processor.is_unknown(token))
+        return str(self._processor.id_to_piece(token)), is_known
 
 
 class Tokenizer:
@@ -147,6 +156,18 @@ class Tokenizer:
                 f"the description cannot be written as UTF-8: {description!r:.80}"
             ) from error
         return self._pieces.encode(description, most)
+
+    def piece(self, token: int) -> tuple[str, bool]:
+        """Gives what a token stands for.
+
+        Args:
+            token: One that `encode` gave.
+
+        Returns:
+            The piece of text, as the tokenizer has it, and whether it was known when the tokenizer
+            was made: False for unknown words, and for bytes of unknown characters.
+        """
+        return self._pieces.piece(token)
 
     def tokens(self, description: str) -> NDArray[np.int64]:
         """Cuts a description into tokens.

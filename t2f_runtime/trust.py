@@ -186,10 +186,10 @@ def read_key_file(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
             content = file.read(MAXIMUM_KEY_BYTES + 1)
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: no system has such a name
+        reason = getattr(error, "strerror", None) or error
         raise KeyFileError(
-            f"the key {path} cannot be read: {error.strerror or error}; make a pair of keys with: "
-            "t2f keys new"
+            f"the key {path} cannot be read: {reason}; make a pair of keys with: t2f keys new"
         ) from error
     if len(content) > MAXIMUM_KEY_BYTES:
         raise KeyFileError(f"{path} is no key: it has more than {MAXIMUM_KEY_BYTES} bytes")

@@ -45,6 +45,7 @@ class WholeWords:
         for number, word in enumerate(words[2:], start=3):
             if not _WORD.fullmatch(word):
                 raise BundleError(_not_a_vocabulary(f"line {number} is no word: {word!r:.40}"))
+        self._words = words
         self._tokens = {word: token for token, word in enumerate(words)}
         if len(self._tokens) != len(words):
             raise BundleError(_not_a_vocabulary("it holds a word twice"))
@@ -56,6 +57,10 @@ class WholeWords:
     def encode(self, text: str, most: int | None = None) -> list[int]:
         """Cuts a text into tokens, and off after `most`; none for a text of white space."""
         return [self._tokens.get(word, self._unknown) for word in split_words(text)[:most]]
+
+    def piece(self, token: int) -> tuple[str, bool]:
+        """Gives the word of a token, and whether it is one."""
+        return self._words[token], token != self._unknown
 
 
 def split_words(text: str) -> list[str]:

@@ -75,6 +75,7 @@ class WordPieces:
                     f"the tokenizer is not a WordPiece vocabulary: it lacks {name}; "
                     f"export the run again"
                 )
+        self._lines = lines
         self.vocabulary_size = len(lines)
         self.padding_token = self._tokens[PADDING]
         self._unknown = self._tokens[UNKNOWN]
@@ -97,6 +98,10 @@ class WordPieces:
             return []
         kept = pieces if most is None else pieces[: most - 2]
         return [self._start, *kept, self._end]
+
+    def piece(self, token: int) -> tuple[str, bool]:
+        """Gives the piece of a token, and whether it is known."""
+        return self._lines[token].rstrip(), token != self._unknown
 
     def _cut(self, word: str) -> list[int]:
         """Takes the longest known piece off the word's front until nothing is left."""

@@ -11,7 +11,7 @@ import stat
 import struct
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from t2f_runtime.errors import BundleError
 
@@ -21,6 +21,9 @@ MAXIMUM_MEMBERS: Final = 1024
 """More files than any bundle has."""
 MAXIMUM_BYTES: Final = 2**32 - 2
 """What zip's plain records can tell; a larger archive would be zip64."""
+
+_MAXIMUM_DIRECTORY_BYTES: Final = 2**20
+"""That of so many members with long names; what an archive says is not read into memory unseen."""
 
 _LOCAL: Final = struct.Struct("<IHHHHHIIIHH")
 _CENTRAL: Final = struct.Struct("<IHHHHHHIIIHHHHHII")
@@ -125,7 +128,19 @@ def _central_header(member: Member) -> bytes:
     return _CENTRAL.pack(*head, *sizes, 0, 0, 0, 0, _ATTRIBUTES, member.offset) + name
 
 
-def read_members(data: memoryview, source: str) -> tuple[Member, ...]:
+class Archive(Protocol):
+    """Bytes of which slices are read as they are asked for; `bytes` are such, too."""
+
+    def __len__(self) -> int:
+        """How many there are."""
+        ...
+
+    def __getitem__(self, place: slice, /) -> bytes | memoryview:
+        """Reads a slice."""
+        ...
+
+
+def read_members(data: Archive, source: str) -> tuple[Member, ...]:
     """Reads an archive's directory and holds every byte outside its members against the layout.
 
     Args:
@@ -134,6 +149,7 @@ def read_members(data: memoryview, source: str) -> tuple[Member, ...]:
 
     Raises:
         BundleError: It is no zip, truncated, or has anything that `t2f pack` does not write.
+        OSError: `data` cannot be read.
     """
     start, stop, count = _find_directory(data, source)
     members = _read_directory(data[start:stop], count, source)
@@ -146,12 +162,13 @@ def read_members(data: memoryview, source: str) -> tuple[Member, ...]:
     return members
 
 
-def _find_directory(data: memoryview, source: str) -> tuple[int, int, int]:
+def _find_directory(data: Archive, source: str) -> tuple[int, int, int]:
     """Where the central directory begins and ends, and how many members it says there are."""
     position = len(data) - _END.size
-    if position < 0 or data[position : position + 4] != _END_MARK.to_bytes(4, "little"):
+    end = bytes(data[max(position, 0) :])
+    if len(end) < _END.size or end[:4] != _END_MARK.to_bytes(4, "little"):
         raise BundleError(_without_end(data, source))
-    _, disk, first_disk, here, count, size, start, _ = _END.unpack(data[position:])
+    _, disk, first_disk, here, count, size, start, _ = _END.unpack(end)
     locator = bytes(data[max(position - _ZIP64_LOCATOR_BYTES, 0) :][:4])
     if locator == _ZIP64_LOCATOR or count == 2**16 - 1 or start == 2**32 - 1:
         raise BundleError(f"{source} is a zip64 archive; a packed bundle is never so large")
@@ -162,12 +179,13 @@ def _find_directory(data: memoryview, source: str) -> tuple[int, int, int]:
     if start + size < position:
         before = position - start - size
         raise BundleError(f"{source} has {before} bytes before its beginning; copy it again")
-    if start + size > position or disk or first_disk or here != count:
+    is_too_long = start + size > position or size > _MAXIMUM_DIRECTORY_BYTES
+    if is_too_long or disk or first_disk or here != count:
         raise BundleError(_other_layout(source, "the end of the directory"))
     return start, position, count
 
 
-def _without_end(data: memoryview, source: str) -> str:
+def _without_end(data: Archive, source: str) -> str:
     tail = bytes(data[-(2**16 + _END.size) :])
     end = tail.rfind(_END_MARK.to_bytes(4, "little"))
     after = len(tail) - end - _END.size
@@ -178,7 +196,7 @@ def _without_end(data: memoryview, source: str) -> str:
     return f"{source} is no packed bundle; make one with: t2f pack BUNDLE -o {source}"
 
 
-def _read_directory(data: memoryview, count: int, source: str) -> tuple[Member, ...]:
+def _read_directory(data: bytes | memoryview, count: int, source: str) -> tuple[Member, ...]:
     members = []
     position = offset = 0
     for _ in range(count):

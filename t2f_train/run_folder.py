@@ -4,6 +4,7 @@ RUN/
   run.json          the configuration, the data's fingerprint, versions
   tokenizer.model   SentencePiece, trained on the run's descriptions, or the vocabulary of a
                     pretrained text encoder; none without text
+  words.json        the words of the run's descriptions, counted; none without text
   metrics.jsonl     one line of losses every `output.log_every` images
   samples/          sheets of the same descriptions and latents as training goes on; latest.png
   frames/           small pictures of them, for the time-lapse
@@ -104,6 +105,11 @@ class RunFolder:
     def tokenizer_path(self) -> Path:
         """`tokenizer.model`."""
         return self.path / "tokenizer.model"
+
+    @property
+    def words_path(self) -> Path:
+        """`words.json`."""
+        return self.path / "words.json"
 
     @property
     def metrics_path(self) -> Path:

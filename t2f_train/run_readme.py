@@ -56,6 +56,7 @@ Source: {f"commit {record.commit}" if record.commit else f"T2F {record.versions[
 | --- | --- |
 | `run.json` | the whole configuration, the data's fingerprint, versions |
 | `tokenizer.model` | what cuts descriptions into tokens; none without text |
+| `words.json` | the words of the descriptions, counted; bundles have them |
 | `metrics.jsonl` | a line of losses every {config.output.log_every:,} images |
 | `tensorboard/` | the same: `pip install tensorboard`, `tensorboard --logdir {run}` |
 | `samples/` | sheets of fixed descriptions and latents; `latest.png` is the newest |

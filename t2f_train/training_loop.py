@@ -44,6 +44,7 @@ from t2f_train.provenance import library_versions, sha256_of, source_commit
 from t2f_train.run_folder import RunFolder, RunRecord
 from t2f_train.run_outputs import RunOutputs
 from t2f_train.run_readme import run_readme
+from t2f_train.run_words import write_words
 from t2f_train.schedule import Moment, Schedule
 from t2f_train.tokenizer import open_tokenizer, train_tokenizer
 from t2f_train.training_step import Networks, draw_step_noise, train_step
@@ -94,7 +95,8 @@ class TrainingRun:
         check_same_data(pyramid.fingerprint)
         self._folder = folder
         self._reporter = reporter
-        descriptions = [text for face in faces for text in face.descriptions]
+        self._descriptions = [text for face in faces for text in face.descriptions]
+        descriptions = self._descriptions
         self._is_new = from_first(lambda: not folder.record_path.exists())
         self._warm_start = warm_start
         if warm_start is not None:
@@ -209,6 +211,13 @@ class TrainingRun:
         """Begins in the run folder or goes on from its last checkpoint, and keeps it locked."""
         stack.enter_context(self._folder.locked())
         with self._writing():
+            if self.config.is_conditional:
+                write_words(
+                    self._folder,
+                    self._descriptions,
+                    is_new=self._is_new,
+                    warm_start=self._warm_start,
+                )
             if self._is_new:
                 self._folder.start(self._record, self._tokenizer)
                 write_atomically(self._folder.readme, self._readme())

@@ -27,12 +27,14 @@ class WarmStart:
         record: What the other run is.
         checkpoint: The other run's newest checkpoint.
         tokenizer: Its SentencePiece model; None of a model without text.
+        folder: The other run's folder.
     """
 
     origin: Origin
     record: RunRecord
     checkpoint: Path
     tokenizer: bytes | None
+    folder: Path
 
     @classmethod
     def read(cls, run: Path, tokenizer: TokenizerChoice) -> "WarmStart":
@@ -54,7 +56,7 @@ class WarmStart:
             images_seen=state.place.images_seen,
             tokenizer=tokenizer,
         )
-        return cls(origin, record, checkpoint, model)
+        return cls(origin, record, checkpoint, model, run)
 
     def check_fits(self, config: Config) -> None:
         """Checks that the new run reads descriptions in the same way.

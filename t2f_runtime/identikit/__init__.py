@@ -14,9 +14,12 @@ from t2f_runtime.identikit.explain import Explanation, WordEffect, explain, expl
 from t2f_runtime.identikit.explanation_sheet import explanation_sheet
 from t2f_runtime.identikit.face import Face, Reading, latents, mix, morph
 from t2f_runtime.identikit.log_chain import LogMark, LogReport, verify_log
+from t2f_runtime.identikit.pdf_page import export_page
+from t2f_runtime.identikit.picture_export import export_picture, export_sheet
 from t2f_runtime.identikit.session import Session
 from t2f_runtime.identikit.studio import picture_hash
 from t2f_runtime.identikit.word_pairs import KNOWN_PAIRS, LOCK_SETS
+from t2f_runtime.picture_facts import PictureFacts, read_picture
 
 __all__ = [
     "KNOWN_PAIRS",
@@ -32,6 +35,7 @@ __all__ = [
     "Face",
     "LogMark",
     "LogReport",
+    "PictureFacts",
     "Reading",
     "Session",
     "ShownFace",
@@ -41,11 +45,15 @@ __all__ = [
     "explain",
     "explain_text",
     "explanation_sheet",
+    "export_page",
+    "export_picture",
+    "export_sheet",
     "latents",
     "load_case",
     "mix",
     "morph",
     "picture_hash",
+    "read_picture",
     "repair_log",
     "save_case",
     "verify_log",

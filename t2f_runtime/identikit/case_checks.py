@@ -33,6 +33,8 @@ def check_steps(case: "Case") -> None:
         if any(len(direction) != 4 * case.condition_size for direction in step.directions):
             raise ValueError(f"step {number} has directions of another model")
         if step.operation == "lock":
+            if not isinstance(step.arguments.get("name"), str):
+                raise ValueError(f"step {number} is a lock without a name")
             locks.add(number)
         _check_references(step, names, locks)
     _check_present(case)

@@ -85,8 +85,7 @@ class CaseLog:
             CaseError: The log has been altered, ends in half a line, or cannot be read or written.
         """
         path = Path(path)
-        if not path.exists():
-            _create(path)
+        _create_if_missing(path)
         report = verify_log(path)
         if report.torn_bytes:
             raise CaseError(
@@ -217,12 +216,14 @@ def repair_log(path: str | Path, *, operator: str | None = None, clock: Clock = 
     return len(torn)
 
 
-def _create(path: Path) -> None:
+def _create_if_missing(path: Path) -> None:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-    except OSError as error:
-        raise CaseError(f"{path} cannot be written: {error.strerror or error}") from error
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    except (OSError, ValueError) as error:  # ValueError: a path with a NUL
+        reason = getattr(error, "strerror", None) or error
+        raise CaseError(f"{path} cannot be written: {reason}") from error
 
 
 def _written(time: datetime) -> str:

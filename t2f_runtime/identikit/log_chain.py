@@ -130,8 +130,9 @@ def read_torn(path: Path) -> tuple[bytes, bytes]:
     try:
         with path.open("rb") as file:
             data = file.read(MAXIMUM_LOG_BYTES + 1)
-    except OSError as error:
-        raise CaseError(f"{path} cannot be read: {error.strerror or error}") from error
+    except (OSError, ValueError) as error:  # ValueError: a path with a NUL
+        reason = getattr(error, "strerror", None) or error
+        raise CaseError(f"{path} cannot be read: {reason}") from error
     if len(data) > MAXIMUM_LOG_BYTES:
         raise CaseError(f"{path} has more than {MAXIMUM_LOG_BYTES} bytes, as no log of a case has")
     end = data.rfind(b"\n") + 1

@@ -1,6 +1,6 @@
 """The screen as one picture: faces with their places below them, the chosen ones framed."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from PIL import Image, ImageDraw, ImageFont
 
@@ -19,12 +19,16 @@ _FRAME_PIXELS = 4
 _LABEL_PIXELS = FONT_PIXELS + 6
 
 
-def numbered_sheet(pictures: Pictures, chosen: Collection[int] = ()) -> Image.Image:
+def numbered_sheet(
+    pictures: Pictures, chosen: Collection[int] = (), *, labels: Sequence[str] | None = None
+) -> Image.Image:
     """Draws the faces of a screen with the numbers that operators choose them by.
 
     Args:
         pictures: Shape `(faces, height, width, 3)`, uint8, RGB.
         chosen: Places of the faces that are framed.
+        labels: What stands below the faces; None writes their places. The font that Pillow brings
+            has the letters of ASCII alone: any others are shown as boxes.
 
     Returns:
         An RGB image on white.
@@ -53,5 +57,6 @@ def numbered_sheet(pictures: Pictures, chosen: Collection[int] = ()) -> Image.Im
             corners = (left - reach, top - reach, left + side + reach - 1, top + side + reach - 1)
             draw.rectangle(corners, fill=_FRAME)
         sheet.paste(enlarge(picture, scale), (left, top))
-        draw.text((left + side // 2, top + side + 4), str(place), _INK, font, anchor="ma")
+        label = str(place) if labels is None else labels[place]
+        draw.text((left + side // 2, top + side + 4), label, _INK, font, anchor="ma")
     return sheet

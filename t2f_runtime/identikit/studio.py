@@ -1,6 +1,5 @@
 """What a session has of a generator: it reads and draws, and nothing twice."""
 
-import hashlib
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -11,6 +10,7 @@ from t2f_runtime.bundle import identify
 from t2f_runtime.errors import DescriptionError
 from t2f_runtime.generator import FaceGenerator, Pictures
 from t2f_runtime.identikit.face import Face, Reading, vector
+from t2f_runtime.picture_facts import picture_hash as picture_hash  # noqa: PLC0414 (taken from here)
 
 KEPT_PICTURE_BYTES = 2**26
 """Pictures that are remembered, so that going back and forth in a session draws nothing."""
@@ -87,15 +87,6 @@ class Studio:
             while len(self._pictures) * picture.nbytes > KEPT_PICTURE_BYTES:
                 self._pictures.popitem(last=False)
         return picture
-
-
-def picture_hash(picture: Pictures) -> str:
-    """SHA-256 of a picture's pixels, row by row, in lower-case hexadecimal.
-
-    Args:
-        picture: Shape `(height, width, 3)`, uint8, RGB.
-    """
-    return hashlib.sha256(np.ascontiguousarray(picture).tobytes()).hexdigest()
 
 
 def bundle_id_of(generator: FaceGenerator) -> str:

@@ -4,7 +4,6 @@ import math
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from t2f_runtime import __version__
 from t2f_runtime.errors import ArgumentError, T2FError
 from t2f_runtime.generator import FaceGenerator
 from t2f_runtime.identikit.case import Step
@@ -15,6 +14,7 @@ from t2f_runtime.identikit.numbered_sheet import numbered_sheet
 from t2f_runtime.identikit.session import Session
 from t2f_runtime.identikit.studio import Studio
 from t2f_runtime.identikit.word_pairs import LOCK_SETS
+from t2f_runtime.picture_facts import PictureFacts
 from t2f_runtime.picture_files import save_picture
 
 HELP = {
@@ -239,15 +239,14 @@ class Terminal:
         except OSError as error:
             reason = error.strerror or error
             raise ArgumentError(f"{self._pictures} cannot be made: {reason}") from error
-        notes = {
-            "Title": "synthetic faces",
-            "Software": f"T2F {__version__}",
-            "Bundle": session.case.bundle_id,
-            "Seed": str(session.case.seed),
-            "Faces": " ".join(step.screen),
-        }
+        facts = PictureFacts(
+            bundle_id=session.case.bundle_id,
+            seed=session.case.seed,
+            count=len(step.screen),
+            names=" ".join(step.screen),
+        )
         sheet = numbered_sheet(session.pictures(), step.chosen)
-        save_picture(sheet, path, notes=notes)
+        save_picture(sheet, path, notes=facts.notes())
         return path
 
     def _two_faces(

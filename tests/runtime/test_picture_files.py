@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from t2f_runtime import PictureError
+from t2f_runtime.picture_facts import PIXELS, XMP_KEYWORD
 from t2f_runtime.picture_files import check_picture_path, save_picture
 
 IMAGE = Image.fromarray(np.arange(8 * 8 * 3, dtype=np.uint8).reshape(8, 8, 3))
@@ -20,7 +21,8 @@ def test_a_png_holds_the_very_pixels_and_the_notes(tmp_path):
     save_picture(IMAGE, tmp_path / "face.png", notes=NOTES)
     with Image.open(tmp_path / "face.png") as image:
         np.testing.assert_array_equal(np.asarray(image), np.asarray(IMAGE))
-        assert image.text == NOTES
+        assert NOTES.items() <= image.text.items()
+        assert set(image.text) == {*NOTES, PIXELS, XMP_KEYWORD}
 
 
 @pytest.mark.parametrize(

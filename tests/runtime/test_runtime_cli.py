@@ -1,3 +1,4 @@
+import hashlib
 import io
 import json
 import os
@@ -13,6 +14,7 @@ from t2f_runtime import __version__, cli
 from t2f_runtime.bundle import Bundle
 from t2f_runtime.commands import MAXIMUM_LIST_BYTES
 from t2f_runtime.manifest import GENERATOR, REFERENCE, decode_manifest
+from t2f_runtime.picture_facts import PIXELS, XMP_KEYWORD, read_picture
 
 
 @pytest.fixture
@@ -40,14 +42,20 @@ def test_one_description_draws_one_picture_at_its_own_size(t2f, tiny_bundle, gen
     assert result.stdout == "face.png: 1 face, 8x8 pixels\n"
     with Image.open("face.png") as image:
         np.testing.assert_array_equal(np.asarray(image), generator.generate("a bald man", seed=7))
-        assert image.text == {
+        notes = {
             "Title": "synthetic face",
             "Software": f"T2F {__version__}",
             "Description": "a bald man",
+            "Description SHA-256": hashlib.sha256(b"a bald man").hexdigest(),
             "Seed": "7",
             "Count": "1",
             "Bundle": Bundle.open(tiny_bundle).bundle_id,
         }
+        assert notes.items() <= image.text.items()
+        assert set(image.text) == {*notes, PIXELS, XMP_KEYWORD}
+    facts, pixels = read_picture("face.png")
+    np.testing.assert_array_equal(pixels, generator.generate("a bald man", seed=7))
+    assert (facts.seed, facts.description, facts.count) == (7, "a bald man", 1)
 
 
 def test_a_picture_is_enlarged_by_the_scale(t2f, tiny_bundle):
@@ -329,8 +337,8 @@ def test_help_lists_all_commands_even_broken_ones(t2f, plugins):
     assert result.exit_code == 0
     listed = re.findall(r"^  ([a-z-]+)  ", result.stdout.partition("Commands:")[2], re.MULTILINE)
     assert listed == [
-        *("broken", "faulty", "generate", "info", "keys", "needs-torch", "own-bug", "pack"),
-        *("sign", "unpack", "verify", "works"),
+        *("broken", "doctor", "explain", "faulty", "generate", "identikit", "info", "keys"),
+        *("needs-torch", "own-bug", "pack", "read", "serve", "sign", "unpack", "verify", "works"),
     ]
     assert re.search("broken +Not available: No module named", result.stdout)
 

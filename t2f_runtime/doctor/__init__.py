@@ -1,0 +1,1 @@
+"""What is installed here, what draws here, and what repairs the rest: `t2f doctor`."""

@@ -1,0 +1,103 @@
+"""Everything that the doctor finds, as one value and as lines for people."""
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from t2f_runtime import __version__
+from t2f_runtime.cache_folder import cache_folder
+from t2f_runtime.doctor.finding import Finding
+from t2f_runtime.doctor.installed import (
+    examine_installed,
+    installed_packages,
+    required_packages,
+)
+from t2f_runtime.doctor.jetson import examine_jetson
+from t2f_runtime.doctor.machine import examine_machine
+from t2f_runtime.doctor.nvidia import examine_nvidia
+from t2f_runtime.doctor.patient import examine_bundle
+from t2f_runtime.doctor.trying import examine_engines, try_engines
+from t2f_runtime.engine_probe import EngineState
+from t2f_runtime.engines.gpu import Device, find_device
+from t2f_runtime.errors import MissingPackageError
+from t2f_runtime.proof import this_machine
+from t2f_runtime.trust import PublicKey
+
+_MARKS: Final = {"ok": "ok", "note": "-", "warning": "!", "broken": "BROKEN"}
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """What `t2f doctor --json` prints."""
+
+    format: int = 1
+    """Raised when fields change their meaning."""
+    t2f_version: str = __version__
+    """Version of the T2F that looked."""
+    machine: str
+    """Operating system and processor."""
+    works: bool
+    """Whether faces can be drawn, and if there is a bundle, right ones with it."""
+    engines: tuple[EngineState, ...]
+    """Every engine."""
+    findings: tuple[Finding, ...]
+    """Everything that was looked at."""
+
+
+def examine(bundle: Path | None, trusted: Sequence[PublicKey] | None) -> Report:
+    """Looks at this machine, and at a bundle.
+
+    Args:
+        bundle: The bundle's folder, or a packed bundle; None looks at the machine alone.
+        trusted: Keys of which one must have signed the bundle; None checks no signature.
+    """
+    device = find_device()
+    engines = try_engines()
+    findings = [
+        *examine_installed(
+            installed_packages(), required_packages(), sys.version_info[:3], sys.executable
+        ),
+        *examine_engines(engines, has_gpu=isinstance(device, Device)),
+        *examine_nvidia(device, environment=os.environ, site_packages=_site_packages()),
+        *examine_jetson(),
+        *examine_machine(cpus=os.cpu_count(), cache=_cache()),
+    ]
+    # An engine whose library ends the process is not to end this one.
+    working = {engine.name for engine in engines if engine.works}
+    if bundle is not None and working:
+        findings += examine_bundle(bundle, trusted, working)
+    return Report(
+        machine=this_machine(),
+        works=all(finding.verdict != "broken" for finding in findings),
+        engines=engines,
+        findings=tuple(findings),
+    )
+
+
+def describe(report: Report) -> Iterator[str]:
+    """Says line by line what was found, each repair below what it repairs."""
+    topic = ""
+    for finding in report.findings:
+        if finding.topic != topic:
+            topic = finding.topic
+            yield topic
+        yield f"  {_MARKS[finding.verdict]:<6} {finding.subject}: {finding.text}"
+        if finding.repair is not None:
+            yield f"         repair: {finding.repair}"
+    yield "faces can be drawn here" if report.works else "something that drawing needs is broken"
+
+
+def _cache() -> Path | str:
+    try:
+        return cache_folder()
+    except MissingPackageError as error:
+        return str(error)
+
+
+def _site_packages() -> list[Path]:
+    return [
+        Path(entry) for entry in sys.path if Path(entry).name in {"site-packages", "dist-packages"}
+    ]

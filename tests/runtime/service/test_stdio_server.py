@@ -1,0 +1,413 @@
+import base64
+import contextlib
+import hashlib
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+from importlib.metadata import version
+
+import msgspec
+import numpy as np
+import pytest
+from PIL import Image
+from stdio_client import COMMAND, SECONDS, StdioClient, pictures
+
+from t2f_runtime import Bundle
+from t2f_runtime.reading import DescriptionReading
+from t2f_runtime.service.messages import MAXIMUM_LINE_BYTES
+
+pytestmark = pytest.mark.slow  # it starts processes
+
+SECRET = "a man with a scar called Zebedee"
+
+has_signals = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM")
+
+
+@pytest.fixture(scope="module")
+def server(tiny_bundle):
+    """A server that tests share; none of them ends it."""
+    with StdioClient(tiny_bundle, "--threads", "1", "--engine", "onnx-cpu") as client:
+        yield client
+    status, errors = client.end_status
+    assert (status, errors) == (0, "")
+
+
+def failure(answer):
+    return answer["error"]["code"], answer["error"]["message"]
+
+
+def test_the_first_line_says_who_speaks(server):
+    assert server.hello == {
+        "hello": "t2f",
+        "protocol": 1,
+        "version": version("t2f"),
+        "methods": ["generate", "candidates", "read", "info", "cancel", "shutdown"],
+        "maximum_line_bytes": MAXIMUM_LINE_BYTES,
+    }
+
+
+@pytest.mark.parametrize("kind", ["png", "rgb"])
+def test_pictures_are_those_of_the_generator(server, generator, kind):
+    answer = server.ask("one", "generate", description="a bald man", seed=2**64 - 1, format=kind)
+    expected = generator.generate("a bald man", seed=2**64 - 1, count=1)
+    np.testing.assert_array_equal(pictures(answer), expected, strict=True)
+    assert answer["result"]["seed"] == 2**64 - 1
+    answer = server.ask("some", "candidates", description="x", seed=3, count=4, format=kind)
+    np.testing.assert_array_equal(pictures(answer), generator.generate("x", seed=3, count=4))
+    assert [face["index"] for face in answer["result"]["faces"]] == [0, 1, 2, 3]
+
+
+def test_a_screen_has_eighteen_candidates(server):
+    assert len(pictures(server.ask(1, "candidates", description="a man"))) == 18
+
+
+def test_a_hash_is_that_of_the_pixels_whatever_the_format(server, generator):
+    pixels = generator.generate("a man", seed=4).tobytes()
+    answers = [
+        server.ask(kind, "generate", description="a man", seed=4, format=kind)
+        for kind in ("png", "rgb")
+    ]
+    found = {answer["result"]["faces"][0]["sha256"] for answer in answers}
+    assert found == {hashlib.sha256(pixels).hexdigest()}
+
+
+def test_a_png_says_what_it_is(server, tiny_bundle):
+    result = server.ask(1, "generate", description="a man", seed=7)["result"]
+    with Image.open(io.BytesIO(base64.b64decode(result["faces"][0]["data"]))) as image:
+        assert image.text["Title"] == "synthetic face"
+        assert image.text["Bundle"] == Bundle.open(tiny_bundle).bundle_id
+        assert image.text["Engine"].startswith("onnx-cpu ")
+        assert (image.text["Seed"], image.text["Index"]) == ("7", "0")
+
+
+def test_a_description_can_be_read_without_being_drawn(server, generator):
+    text = "a bald man without a beard"
+    result = server.ask(1, "read", description=text)["result"]
+    assert msgspec.convert(result, DescriptionReading) == generator.read(text)
+    assert [negation["text"] for negation in result["negations"]] == ["without a beard"]
+    assert "empty" in server.ask(1, "read", description="")["result"]["refusal"]
+
+
+def test_info_says_what_draws(server, tiny_bundle):
+    info = server.ask(1, "info")["result"]
+    assert info["bundle_id"] == Bundle.open(tiny_bundle).bundle_id
+    assert (info["name"], info["image_size"], info["takes_text"]) == ("tiny", 8, True)
+    assert (info["maximum_characters"], info["maximum_tokens"]) == (4096, 64)
+    assert (info["capacity"], info["waiting_faces"]) == (256, 0)
+    assert info["engine"]["name"] == "onnx-cpu"
+    assert info["engine"]["device"] == "cpu"
+
+
+def test_many_requests_at_once_are_each_answered(server, generator):
+    for seed in range(60):
+        server.send(seed, "generate", description="a man", seed=seed, format="rgb")
+    for seed in range(60):
+        np.testing.assert_array_equal(
+            pictures(server.answer(seed))[0], generator.generate("a man", seed=seed)
+        )
+
+
+@pytest.mark.parametrize(
+    ("line", "request_id", "code", "message"),
+    [
+        (b"garbage", None, "invalid_line", "a line is no request in JSON: JSON is malformed"),
+        (b'{"id": 1, "method": "info"', None, "invalid_line", "truncated"),
+        (b'{"id": 1, "method": "\xff"}', None, "invalid_line", "can't decode byte 0xff"),
+        (
+            b'{"id": 5, "method": "info", "params": ' + b"[" * 100_000,
+            None,
+            "invalid_line",
+            "maximum recursion depth exceeded",
+        ),
+        (b"[" * 100_000, None, "invalid_request", "Expected `object`, got `array`"),
+        (b"[1]", None, "invalid_request", "Expected `object`, got `array`"),
+        (b'{"method": "info"}', None, "invalid_request", "missing required field `id`"),
+        (b'{"id": 5}', 5, "invalid_request", "missing required field `method`"),
+        (b'{"id": 5, "method": "info", "x": 1}', 5, "invalid_request", "unknown field `x`"),
+        (b'{"id": 1.5, "method": "info"}', None, "invalid_request", "Expected `int | str`"),
+        (b'{"id": "a", "method": "fly"}', "a", "unknown_method", "there is no method 'fly'; there"),
+        (
+            b'{"id": 5, "method": "generate", "params": {"seed": -1}}',
+            5,
+            "invalid_request",
+            "the params of generate are wrong: Expected `int` >= 0 - at `$.seed`",
+        ),
+        (
+            b'{"id": 5, "method": "generate", "params": {"description": "x", "seed": 1%s}}'
+            % (b"0" * 30),
+            5,
+            "argument",
+            "seed is 1000000000000000000000000000000; it must be 0 to 18446744073709551615",
+        ),
+        (
+            b'{"id": 5, "method": "candidates", "params": {"description": "x", "count": 65}}',
+            5,
+            "invalid_request",
+            "Expected `int` <= 64",
+        ),
+        (
+            b'{"id": 5, "method": "generate", "params": {"description": "\\ud800"}}',
+            None,
+            "invalid_line",
+            "a line is no request in JSON",
+        ),
+        (b'{"id": 5, "method": "cancel"}', 5, "invalid_request", "missing required field `id`"),
+        (b'{"id": 5, "method": "generate"}', 5, "description", "this model draws from descript"),
+        (
+            b'{"id": 5, "method": "generate", "params": {"description": " "}}',
+            5,
+            "description",
+            "the description is empty or shows nothing",
+        ),
+    ],
+)
+def test_a_request_that_is_wrong_gets_its_error_and_the_next_its_answer(
+    server, line, request_id, code, message
+):
+    server.send_bytes(line + b"\n")
+    answer = server.answer(request_id)
+    assert set(answer) == {"id", "error"}
+    assert answer["error"]["code"] == code
+    assert message in answer["error"]["message"]
+    assert server.ask("next", "info")["result"]["name"] == "tiny"
+
+
+def test_a_line_without_an_end_is_left_out_and_keeps_no_memory(server):
+    for _ in range(5):
+        server.send_bytes(b"x" * MAXIMUM_LINE_BYTES)
+    server.send_bytes(b"\n")
+    message = f"a line has more than {MAXIMUM_LINE_BYTES} bytes; it was left out"
+    assert failure(server.answer(None)) == ("line_too_long", message)
+    assert server.ask("next", "info")["result"]["name"] == "tiny"
+
+
+def test_lines_of_windows_and_empty_ones_are_read(server):
+    server.send_bytes(b'\r\n\n  \n{"id": 1, "method": "info"}\r\n')
+    assert server.answer(1)["result"]["name"] == "tiny"
+
+
+def test_a_budget_that_is_used_up_is_an_error(server):
+    code, message = failure(server.ask(1, "generate", description="a man", budget_ms=0))
+    assert code == "deadline"
+    assert "not done in the 0 s that it was given" in message
+
+
+def test_what_is_answered_can_no_longer_be_cancelled(server):
+    server.ask(1, "generate", description="a man")
+    assert server.ask(2, "cancel", id=1)["result"] == {"was_waiting": False}
+    assert server.ask(2, "cancel", id="nobody")["result"] == {"was_waiting": False}
+
+
+def test_a_request_that_waits_can_be_cancelled_and_its_id_is_its_own(tiny_bundle):
+    with StdioClient(tiny_bundle, "--threads", "1", "--capacity", "6400") as client:
+        # In one write, so that the server reads them before it has drawn as much.
+        params = {"description": "x", "count": 64}
+        requests = [
+            {"id": number, "method": "candidates", "params": {**params, "seed": number}}
+            for number in range(100)
+        ]
+        requests += [
+            {"id": 99, "method": "generate", "params": {"description": "x"}},
+            {"id": "cancel", "method": "cancel", "params": {"id": 99}},
+        ]
+        client.send_bytes(b"".join(json.dumps(request).encode() + b"\n" for request in requests))
+        first = client.answer(99)
+        assert failure(first) == (
+            "duplicate_id",
+            "a request with the id 99 is waiting still; give another",
+        )
+        assert client.answer("cancel")["result"] == {"was_waiting": True}
+        assert failure(client.answer(99)) == ("cancelled", "the drawing was cancelled")
+        client.send("end", "shutdown", drain=False)
+        codes = [line.get("error", {}).get("code") for line in client.rest()]
+        assert codes[-1] is None
+        assert "cancelled" in codes
+
+
+def test_a_full_queue_is_an_error_at_once(tiny_bundle):
+    with StdioClient(tiny_bundle, "--capacity", "3") as client:
+        code, message = failure(client.ask(1, "candidates", description="x", count=4))
+        assert (code, message) == ("argument", "count is 4; it must be 1 to 3")
+
+
+def test_shutdown_is_answered_after_what_waits(tiny_bundle):
+    with StdioClient(tiny_bundle) as client:
+        for seed in range(9):
+            client.send(seed, "candidates", description="x", seed=seed)
+        client.send("end", "shutdown")
+        client.send("late", "info")
+        lines = client.rest()
+        assert {line["id"] for line in lines[:-1]} == set(range(9))
+        assert all("result" in line for line in lines)
+        assert lines[-1] == {"id": "end", "result": {}}
+        assert client.end() == (0, "")
+
+
+def test_the_end_of_the_input_draws_what_waits_also_of_a_line_without_an_end(tiny_bundle):
+    lines = [
+        json.dumps({"id": n, "method": "candidates", "params": {"description": SECRET}})
+        for n in range(9)
+    ]
+    result = subprocess.run(
+        [sys.executable, "-c", COMMAND, "serve", str(tiny_bundle), "--stdio"],
+        input=b"\xef\xbb\xbf" + "\n".join(lines).encode(),
+        capture_output=True,
+        timeout=SECONDS,
+        check=True,
+    )
+    answers = [json.loads(line) for line in result.stdout.splitlines()][1:]
+    assert sorted(answer["id"] for answer in answers) == list(range(9))
+    assert all(len(pictures(answer)) == 18 for answer in answers)
+    assert result.stderr == b""
+
+
+def test_half_a_request_at_the_end_is_an_error_and_not_obeyed(tiny_bundle):
+    result = subprocess.run(
+        [sys.executable, "-c", COMMAND, "serve", str(tiny_bundle), "--stdio"],
+        input=b'{"id": 1, "method": "generate", "params": {"description": "Zebe',
+        capture_output=True,
+        timeout=SECONDS,
+        check=True,
+    )
+    _, answer = (json.loads(line) for line in result.stdout.splitlines())
+    assert answer["error"]["code"] == "invalid_line"
+    assert b"Zebe" not in result.stdout + result.stderr
+
+
+@has_signals
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_a_server_that_waits(tiny_bundle, number):
+    with StdioClient(tiny_bundle) as client:
+        client.process.send_signal(number)
+        assert client.process.wait(SECONDS) == 0
+        assert client.rest() == []
+        assert client.end() == (0, "")
+
+
+@has_signals
+def test_a_signal_cancels_what_waits_and_every_request_is_answered(tiny_bundle):
+    with StdioClient(tiny_bundle, "--capacity", "6400", "--threads", "1") as client:
+        for seed in range(100):
+            client.send(seed, "candidates", description="x", seed=seed, count=64)
+        assert client.next_line()["id"] in range(100)
+        client.process.send_signal(signal.SIGTERM)
+        lines = client.rest()
+        assert len(lines) == 99
+        assert {line["error"]["code"] for line in lines if "error" in line} == {"cancelled"}
+        assert client.end() == (0, "")
+
+
+IMPATIENT = """
+from functools import partial
+from t2f_runtime.service import serving
+serving.Ending = partial(serving.Ending, grace_seconds=0.1)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="makes a pipe small")
+def test_a_host_that_reads_nothing_holds_no_server_up_that_is_told_to_end(tiny_bundle):
+    import fcntl  # noqa: PLC0415 (Windows has none)
+
+    with subprocess.Popen(
+        [sys.executable, "-c", IMPATIENT + COMMAND, "serve", str(tiny_bundle), "--stdio"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        bufsize=0,
+    ) as process:
+        fcntl.fcntl(process.stdout, fcntl.F_SETPIPE_SZ, 4096)
+        assert process.stdout.readline().startswith(b'{"hello"')
+        process.stdin.write(b'{"id": 1, "method": "candidates", "params": {"description": "x"}}\n')
+        # The rest of the answer is longer than the pipe.
+        assert process.stdout.read(1) == b"{"
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(SECONDS) == 1
+
+
+def test_a_host_that_is_gone_ends_the_server(tiny_bundle):
+    read, write = os.pipe()
+    with subprocess.Popen(
+        [sys.executable, "-c", COMMAND, "serve", str(tiny_bundle), "--stdio"],
+        stdin=subprocess.PIPE,
+        stdout=write,
+        stderr=subprocess.PIPE,
+        bufsize=0,
+    ) as process:
+        os.close(write)
+        assert os.read(read, 10) == b'{"hello":"'
+        os.close(read)
+        with contextlib.suppress(BrokenPipeError):
+            for _ in range(3):
+                process.stdin.write(b'{"id": 1, "method": "info"}\n')
+        assert process.wait(SECONDS) == 0
+        assert process.stderr.read() == b""
+
+
+NOISY = """
+import ctypes, os
+from t2f_runtime.service import server
+
+def noisy(self, request_id, params):
+    print("printed")
+    os.write(1, b"written")
+    ctypes.CDLL(None).puts(b"put")
+    ctypes.CDLL(None).fflush(None)
+    raise ZeroDivisionError(params.description)
+
+server.METHODS["generate"] = server.Method(server.GenerateParams, server.Faces, noisy)
+"""
+
+
+@has_signals
+def test_nothing_but_the_protocol_is_on_standard_output_and_a_bug_quotes_no_description(
+    tiny_bundle,
+):
+    result = subprocess.run(
+        [sys.executable, "-c", NOISY + COMMAND, "serve", str(tiny_bundle), "--stdio"],
+        input=json.dumps(
+            {"id": 1, "method": "generate", "params": {"description": SECRET}}
+        ).encode(),
+        capture_output=True,
+        timeout=SECONDS,
+        check=True,
+    )
+    hello, answer = (json.loads(line) for line in result.stdout.splitlines())
+    assert hello["hello"] == "t2f"
+    assert answer["error"]["code"] == "internal"
+    assert "a bug in T2F, ZeroDivisionError at <string>:" in answer["error"]["message"]
+    for printed in (b"printed", b"written", b"put"):
+        assert printed in result.stderr
+    assert b"Zebedee" not in result.stdout + result.stderr
+
+
+def test_a_bundle_that_cannot_be_opened_is_told_before_the_hello(tmp_path):
+    result = subprocess.run(
+        [sys.executable, "-c", COMMAND, "serve", str(tmp_path / "none"), "--stdio"],
+        input=b"",
+        capture_output=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    assert (result.returncode, result.stdout) == (1, b"")
+    assert result.stderr.startswith(b"Error: ")
+
+
+def test_the_way_to_speak_must_be_named(tiny_bundle):
+    result = subprocess.run(
+        [sys.executable, "-c", COMMAND, "serve", str(tiny_bundle)], capture_output=True, check=False
+    )
+    assert result.returncode == 2
+    assert b"Give --stdio" in result.stderr
+
+
+def test_a_model_without_text_is_served(textless_bundle, textless):
+    with StdioClient(textless_bundle) as client:
+        answer = client.ask(1, "generate", seed=7)
+        np.testing.assert_array_equal(pictures(answer)[0], textless.generate(seed=7))
+        code, message = failure(client.ask(2, "generate", description="a man"))
+        assert (code, message) == (
+            "description",
+            "this model draws without descriptions; leave it out",
+        )

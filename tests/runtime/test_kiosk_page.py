@@ -1,0 +1,100 @@
+"""The programs that docs/kiosk.md shows, run as they stand."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from t2f_runtime import errors
+from t2f_runtime.identikit import CaseError, Session
+from t2f_runtime.service.messages import ErrorCode
+from t2f_runtime.service.server import METHODS
+
+PAGE = (Path(__file__).parents[2] / "docs" / "kiosk.md").read_text("utf-8")
+
+
+def blocks(language):
+    return re.findall(rf"^```{language}\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
+
+
+@pytest.fixture
+def kiosk(tmp_path, monkeypatch, tiny_bundle):
+    """A folder with the bundle that the page speaks of."""
+    shutil.copytree(tiny_bundle, tmp_path / "bundles" / "faces")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_the_python_on_the_page_runs_from_top_to_bottom(kiosk, generator):
+    assert len(blocks("python")) == 6
+    names = {}
+    exec(compile("\n".join(blocks("python")), "docs/kiosk.md", "exec"), names)
+    description = "a smiling woman with grey hair"
+    np.testing.assert_array_equal(names["face"], generator.generate(description, seed=7))
+    assert names["pictures"].shape == (18, 8, 8, 3)
+    assert names["session"].face.descriptions == ("a man with a beard and glasses",)
+    assert isinstance(names["before"], Session)
+    assert names["message"].startswith("the description is empty or shows nothing; describe the fa")
+    assert (kiosk / "case-17.case").exists()
+    np.testing.assert_array_equal(
+        names["faces"], [generator.generate("a bald man", seed=seed) for seed in range(4)]
+    )
+    np.testing.assert_array_equal(names["screen"], generator.generate("a bald man", count=18))
+
+
+def test_every_error_on_the_page_exists():
+    table = PAGE[PAGE.index("| error | when") :].partition("\n\n")[0]
+    named = set(re.findall(r"`(\w+Error)`", table))
+    assert len(named) > 8
+    assert all(name == CaseError.__name__ or hasattr(errors, name) for name in named)
+
+
+def test_the_methods_and_codes_on_the_page_are_those_of_the_server():
+    rows = re.findall(r"^\| `(\w+)` \|", PAGE[PAGE.index("| method |") :], re.MULTILINE)
+    assert rows == list(METHODS)
+    codes = re.search(r"Error codes are stable: (.*?)\.", PAGE, re.DOTALL)[1]
+    assert re.findall(r"`(\w+)`", codes) == list(ErrorCode.__args__)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="the program on the page is for Linux")
+@pytest.mark.skipif(shutil.which("g++") is None, reason="there is no g++")
+def test_the_cpp_on_the_page_compiles_and_draws(kiosk, generator):
+    (program,) = blocks("cpp")
+    (kiosk / "host.cpp").write_text(program)
+    subprocess.run(
+        ["g++", "-std=c++17", "-Wall", "-Wextra", "-Werror", "host.cpp", "-o", "host"], check=True
+    )
+    command = kiosk / "bin" / "t2f"
+    command.parent.mkdir()
+    command.write_text(f"#!{sys.executable}\nfrom t2f_runtime.cli import main\nmain()\n")
+    command.chmod(0o755)
+    path = f"{command.parent}{os.pathsep}{os.environ['PATH']}"
+    result = subprocess.run(
+        ["./host", "bundles/faces", "face.png"],
+        env={**os.environ, "PATH": path},
+        capture_output=True,
+        check=False,
+    )
+    assert (result.returncode, result.stderr, result.stdout) == (0, b"", b"")
+    with Image.open("face.png") as image:
+        np.testing.assert_array_equal(np.asarray(image), generator.generate("a bald man", seed=7))
+
+
+def test_the_csharp_on_the_page_uses_fields_that_there_are():
+    (program,) = blocks("csharp")
+    schema = json.loads((Path(__file__).parents[2] / "docs" / "serve.schema.json").read_text())
+    properties = set(re.findall(r'"(\w+)":', json.dumps(schema)))
+    used = set(re.findall(r'\["(\w+)"\]', program))
+    assert used == {
+        *("id", "method", "params", "description", "seed", "protocol"),
+        *("error", "message", "result", "faces", "data"),
+    }
+    assert used <= properties
