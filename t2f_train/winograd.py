@@ -24,7 +24,7 @@ TILE = 4
 MINIMUM_CHANNELS = 128
 """With fewer, the mappings take longer than what is saved (measured; see `is_quicker`)."""
 
-MINIMUM_TILES = 256
+MINIMUM_TILES = 128
 """With fewer, mapping the kernel takes what is saved, and memory."""
 
 CHUNK_VALUES = 2**19
