@@ -62,6 +62,7 @@ from peer_budget import SHARES, Budget, Progress
 from peer_environment import PEER, peer_python
 
 from t2f_runtime.atomic_files import write_atomically
+from t2f_runtime.cache_folder import cache_folder
 from t2f_runtime.commands import read_descriptions
 from t2f_runtime.errors import T2FError
 from t2f_runtime.sheet import contact_sheet
@@ -69,7 +70,7 @@ from t2f_runtime.text import Tokenizer
 from t2f_train.config import Config, Phase, load_config
 from t2f_train.data.batches import Batch, FaceBatches
 from t2f_train.data.held_out import split_faces
-from t2f_train.data.pyramid import ImagePyramid, default_cache
+from t2f_train.data.pyramid import ImagePyramid
 from t2f_train.data.readers import read_faces
 from t2f_train.minilm import MiniLMEncoder
 from t2f_train.minilm_package import read_vocabulary
@@ -353,7 +354,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--fade", type=float, default=0.5, help="share of a phase that fades")
     parser.add_argument("--batch-size", type=int, default=16)
     parser.add_argument("--ema-decay", type=float, default=0.999)
-    parser.add_argument("--cache", type=Path, default=default_cache())
+    parser.add_argument("--cache", type=Path, default=cache_folder())
     parser.add_argument("--descriptions", type=Path, help="rows of the sheets, one a line")
     parser.add_argument("--asked", type=Path, help="what t2f evaluate --ask has written")
     parser.add_argument("--averaged", action="store_true", help="averaged weights draw pictures")

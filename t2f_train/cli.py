@@ -90,8 +90,8 @@ def train(
 
     Example: t2f train face2text --data data/face2text --out runs/first
     """
+    from t2f_runtime.cache_folder import cache_folder
     from t2f_train.config import load_config
-    from t2f_train.data.pyramid import default_cache
     from t2f_train.distributed import is_first, open_processes
     from t2f_train.progress import ProgressReporter
     from t2f_train.schedule import Schedule
@@ -113,7 +113,7 @@ def train(
             settings,
             data=data,
             out=out,
-            cache=cache or default_cache(),
+            cache=cache or cache_folder(),
             device=opened,
             reporter=reporter,
             warm_start=None if origin is None else WarmStart.read(origin, tokenizer),

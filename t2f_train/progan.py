@@ -6,9 +6,9 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+from t2f_runtime.cache_folder import cache_folder
 from t2f_runtime.latent import check_whole_number
 from t2f_train.config import Config, config_from_dict, load_config
-from t2f_train.data.pyramid import default_cache
 from t2f_train.devices import open_device
 from t2f_train.errors import ConfigError, RunError
 from t2f_train.metrics.pictures import Pictures
@@ -135,7 +135,7 @@ class ProGAN:
                 self.config,
                 data=Path(data),
                 out=Path(out),
-                cache=Path(cache) if cache else default_cache(),
+                cache=Path(cache) if cache else cache_folder(),
                 device=open_device(device),
                 reporter=telling,
             )

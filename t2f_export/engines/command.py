@@ -13,10 +13,10 @@ from t2f_export.engines.jobs import EngineWish, describe
 from t2f_export.engines.libraries import Host
 from t2f_export.engines.progress import EngineBar
 from t2f_export.engines.targets import parse_targets
+from t2f_runtime.cache_folder import cache_folder
 from t2f_runtime.engine_index import EngineEntry, EngineOptions, Flavour
 from t2f_runtime.manifest import Precision
 from t2f_runtime.manifest_fields import Network
-from t2f_train.data.pyramid import default_cache
 
 Name = TypeVar("Name", bound=str)
 
@@ -75,7 +75,7 @@ def build_and_tell(bundle: Path, wish: EngineWish, host: Host | None = None) -> 
     teller = _Teller()
     with teller:
         try:
-            entries = build_engines(bundle, wish, teller, cache=default_cache(), host=host)
+            entries = build_engines(bundle, wish, teller, cache=cache_folder(), host=host)
         except KeyboardInterrupt:
             teller.end()
             click.echo("stopped: the engine that was being built is not kept, those before it are")

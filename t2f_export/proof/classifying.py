@@ -10,6 +10,7 @@ import torch
 
 from t2f_export.descriptions import is_readable
 from t2f_export.errors import ExportError
+from t2f_runtime.cache_folder import cache_folder
 from t2f_runtime.generator import FaceGenerator
 from t2f_runtime.latent import draw_latent
 from t2f_runtime.manifest import Precision
@@ -18,7 +19,6 @@ from t2f_runtime.text import Tokenizer
 from t2f_runtime.tolerances import ATTRIBUTE_POINTS
 from t2f_runtime.verification import Pictures
 from t2f_train.data.celeba_traits import ATTRIBUTES
-from t2f_train.data.pyramid import default_cache
 from t2f_train.metrics.attribute_rows import Rows
 from t2f_train.metrics.attributes import FEWEST_STATEMENTS, SETTINGS, train_classifier
 from t2f_train.metrics.evaluation_data import Photographs, open_evaluation_data
@@ -86,7 +86,7 @@ def compare_attributes(
         if done == 0:
             tell(f"{task} ({total:,})")
 
-    cache = default_cache()
+    cache = cache_folder()
     side = generators["float32"].image_size
     data = open_evaluation_data(
         record.config,

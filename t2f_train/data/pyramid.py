@@ -3,7 +3,6 @@
 import contextlib
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -11,7 +10,6 @@ from typing import Any
 
 import msgspec
 import numpy as np
-import platformdirs
 from numpy.typing import NDArray
 
 from t2f_train.data.build_folders import (
@@ -30,12 +28,6 @@ _FORMAT = 1
 """Raised when the same images would give other pixels or files than before."""
 _SUMMARY = "pyramid.json"
 _ADVICE = "set T2F_CACHE to another folder"
-
-
-def default_cache() -> Path:
-    """Where pyramids are kept: the folder T2F_CACHE, or else the user's cache folder."""
-    chosen = os.environ.get("T2F_CACHE")
-    return Path(chosen) if chosen else platformdirs.user_cache_path("t2f", appauthor=False)
 
 
 class ImagePyramid:

@@ -88,7 +88,7 @@ def evaluate(
     import msgspec
 
     from t2f_runtime.atomic_files import write_atomically
-    from t2f_train.data.pyramid import default_cache
+    from t2f_runtime.cache_folder import cache_folder
     from t2f_train.devices import open_device
     from t2f_train.metrics.evaluation import (
         FACES,
@@ -107,7 +107,7 @@ def evaluate(
         seed=seed,
         is_quick=quick,
         inception=inception,
-        cache=default_cache(),
+        cache=cache_folder(),
         device=open_device(device),
         beside=beside,
     )

@@ -12,7 +12,7 @@ from PIL import Image
 
 from t2f_train.data.captioned_face import CaptionedFace
 from t2f_train.data.image_source import PackedFile
-from t2f_train.data.pyramid import ImagePyramid, default_cache
+from t2f_train.data.pyramid import ImagePyramid
 from t2f_train.errors import DataError
 
 
@@ -388,18 +388,3 @@ def test_the_fingerprint_changes_with_pixels_descriptions_and_order(faces, open_
     save(faces[0].image, pixels)
     fingerprints.append(open_pyramid(faces).fingerprint)
     assert len(set(fingerprints)) == 9
-
-
-def test_the_cache_is_where_the_environment_says(tmp_path, monkeypatch):
-    monkeypatch.setenv("T2F_CACHE", str(tmp_path))
-    assert default_cache() == tmp_path
-
-
-@pytest.mark.parametrize("value", [None, ""])
-def test_the_cache_is_the_users_own_unless_the_environment_says_otherwise(monkeypatch, value):
-    if value is None:
-        monkeypatch.delenv("T2F_CACHE", raising=False)
-    else:
-        monkeypatch.setenv("T2F_CACHE", value)
-    assert default_cache().is_absolute()
-    assert "t2f" in default_cache().parts
