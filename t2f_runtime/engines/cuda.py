@@ -110,9 +110,7 @@ def import_cuda() -> CudaRuntime:
         UnavailableEngineError: It is not installed, or cannot be imported.
     """
     try:
-        from cuda.bindings import (  # type: ignore[import-not-found, unused-ignore] # noqa: PLC0415
-            runtime,
-        )
+        from cuda.bindings import runtime  # noqa: PLC0415 (an extra)
     except ImportError as error:
         is_missing = isinstance(error, ModuleNotFoundError)
         reason = "is not installed" if is_missing else f"cannot be imported: {error}"
