@@ -20,6 +20,7 @@ from t2f_runtime.errors import (
     VerificationError,
 )
 from t2f_runtime.generator import FaceGenerator
+from t2f_runtime.reading import DescriptionReading
 from t2f_runtime.trust import PublicKey
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "ClosedError",
     "DeadlineError",
     "DescriptionError",
+    "DescriptionReading",
     "EngineError",
     "FaceGenerator",
     "KeyFileError",

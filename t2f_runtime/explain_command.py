@@ -72,9 +72,8 @@ def explain(
         click.echo(msgspec.json.format(msgspec.json.encode(explanation.words), indent=2))
         return
     for effect in explanation.words:
-        nothing = "  practically nothing" if effect.is_negligible else ""
+        note = "  practically nothing" if effect.is_negligible else ""
+        note += "  never seen in training: what it moves is chance" if effect.is_chance else ""
         click.echo(
-            printable(
-                f"{effect.difference:5.1f} levels  {effect.share:4.0%}  {effect.word}{nothing}"
-            )
+            printable(f"{effect.difference:5.1f} levels  {effect.share:4.0%}  {effect.word}{note}")
         )

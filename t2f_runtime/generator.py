@@ -23,7 +23,8 @@ from t2f_runtime.latent import (
 )
 from t2f_runtime.manifest import Manifest, Precision
 from t2f_runtime.networks import Networks
-from t2f_runtime.reading import DescriptionReader, DescriptionReading, WordList, open_words
+from t2f_runtime.reading.reader import DescriptionReader, DescriptionReading
+from t2f_runtime.reading.word_list import WordList, open_words
 from t2f_runtime.sessions import Session
 from t2f_runtime.text import Tokenizer
 from t2f_runtime.trust import PublicKey

@@ -5,6 +5,7 @@ machine-made media as XMP, and `read_picture` gives both back.
 """
 
 import hashlib
+import html
 import io
 import re
 import struct
@@ -12,7 +13,6 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Annotated, Final
-from xml.sax.saxutils import escape
 
 import msgspec
 import numpy as np
@@ -158,7 +158,7 @@ def xmp_mark(notes: Mapping[str, str]) -> str:
         notes: The picture's; title, software and time are in the mark too.
     """
     time = notes.get("Creation Time")
-    created = "" if time is None else f"\n   <xmp:CreateDate>{escape(time)}</xmp:CreateDate>"
+    created = "" if time is None else f"\n   <xmp:CreateDate>{html.escape(time)}</xmp:CreateDate>"
     return (
         '<x:xmpmeta xmlns:x="adobe:ns:meta/">\n'
         ' <rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">\n'
@@ -177,7 +177,9 @@ def xmp_mark(notes: Mapping[str, str]) -> str:
 
 def _xml(text: str) -> str:
     """Text for XML 1.0, which has no place for control characters (section 2.2)."""
-    return escape(re.sub("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "\ufffd", text))
+    return html.escape(
+        re.sub("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "\ufffd", text)
+    )
 
 
 def read_picture(path: str | Path) -> tuple[PictureFacts, Pictures]:

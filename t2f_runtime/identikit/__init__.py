@@ -8,6 +8,7 @@ from t2f_runtime.identikit.case import Case, ShownFace, Step
 from t2f_runtime.identikit.case_file import CaseFile, load_case, save_case
 from t2f_runtime.identikit.case_log import CaseLog, repair_log
 from t2f_runtime.identikit.comparison import Comparison, Trait
+from t2f_runtime.identikit.content_credentials import Credentials, read_credentials, sign_picture
 from t2f_runtime.identikit.directions import SLIDER_END, Direction
 from t2f_runtime.identikit.errors import CaseError
 from t2f_runtime.identikit.explain import Explanation, WordEffect, explain, explain_text
@@ -30,6 +31,7 @@ __all__ = [
     "CaseFile",
     "CaseLog",
     "Comparison",
+    "Credentials",
     "Direction",
     "Explanation",
     "Face",
@@ -53,8 +55,10 @@ __all__ = [
     "mix",
     "morph",
     "picture_hash",
+    "read_credentials",
     "read_picture",
     "repair_log",
     "save_case",
+    "sign_picture",
     "verify_log",
 ]

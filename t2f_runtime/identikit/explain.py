@@ -7,6 +7,7 @@ at but its pictures, so it holds for every engine.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,6 +20,7 @@ from t2f_runtime.errors import ArgumentError, DescriptionError
 from t2f_runtime.generator import FaceGenerator, Pictures
 from t2f_runtime.identikit.face import Face, first_face
 from t2f_runtime.identikit.studio import Studio
+from t2f_runtime.reading.description import ReadWord
 
 MAXIMUM_WORDS: Final = 128
 """The longest description that is explained: each of its words is drawn once."""
@@ -47,11 +49,19 @@ class WordEffect(msgspec.Struct, frozen=True, kw_only=True):
     levels of 255."""
     share: float
     """`difference` as a share of the sum over all words, 0 to 1; 0 where no word does anything."""
+    seen: int | None = None
+    """How many descriptions of the training data have the word; None where the bundle does not
+    tell. What a word moves that was never seen is chance, however much it is."""
 
     @property
     def is_negligible(self) -> bool:
         """Whether the word did practically nothing: less than `NEGLIGIBLE_LEVELS`."""
         return self.difference < NEGLIGIBLE_LEVELS
+
+    @property
+    def is_chance(self) -> bool:
+        """Whether training never had the word, so that the model cannot know what it means."""
+        return self.seen == 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +132,7 @@ def explain(generator: FaceGenerator, face: Face) -> Explanation:
     maps: NDArray[np.float32] = np.abs(differences).mean(axis=-1, dtype=np.float32)
     means = maps.mean(axis=(1, 2), dtype=np.float64)
     total = float(means.sum())
+    read = generator.read(description).words
     words = tuple(
         WordEffect(
             word=word,
@@ -129,6 +140,7 @@ def explain(generator: FaceGenerator, face: Face) -> Explanation:
             end=end,
             difference=float(mean),
             share=float(mean) / total if total else 0.0,
+            seen=_seen(read, start, end),
         )
         for (word, start, end), mean in zip(found, means, strict=True)
     )
@@ -154,6 +166,13 @@ def explain_text(
     noise_size = generator.manifest.noise_size
     face = first_face((description,), reading, seed=seed, index=index, noise_size=noise_size)
     return explain(generator, face)
+
+
+def _seen(words: Sequence[ReadWord], start: int, end: int) -> int | None:
+    """How often training had a word; of one with a hyphen, its rarest part."""
+    counts = [word.seen for word in words if start <= word.start < end]
+    known = [count for count in counts if count is not None]
+    return min(known) if 0 in known or (known and len(known) == len(counts)) else None
 
 
 def _left_out(description: str, start: int, end: int) -> str:

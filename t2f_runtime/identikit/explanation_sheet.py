@@ -24,7 +24,7 @@ def explanation_sheet(explanation: Explanation) -> Image.Image:
     """Draws the face, and beside it one picture a word: red where the word changes most.
 
     All words share one scale, so that a pale picture is a word of little effect; words that did
-    practically nothing are written in grey.
+    practically nothing are written in grey, and words that training never had are called unseen.
 
     Args:
         explanation: Of one face.
@@ -65,7 +65,8 @@ def explanation_sheet(explanation: Explanation) -> Image.Image:
 
 def _label(effect: WordEffect) -> tuple[str, str]:
     word = effect.word if len(effect.word) <= 14 else f"{effect.word[:13]}…"
-    return word, f"{effect.difference:.1f} ({effect.share:.0%})"
+    told = "unseen" if effect.is_chance else f"({effect.share:.0%})"
+    return word, f"{effect.difference:.1f} {told}"
 
 
 def _heats(maps: NDArray[np.float32]) -> NDArray[np.float32]:

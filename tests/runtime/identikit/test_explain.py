@@ -1,4 +1,6 @@
+import hashlib
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -6,11 +8,13 @@ from click.testing import CliRunner
 from msgspec.structs import replace
 from PIL import Image
 
-from t2f_runtime import ArgumentError, DescriptionError
+from t2f_runtime import ArgumentError, DescriptionError, FaceGenerator
 from t2f_runtime.cli import main
 from t2f_runtime.identikit import Session, explain, explain_text, explanation_sheet, mix
 from t2f_runtime.identikit.explain import NEGLIGIBLE_LEVELS, WordEffect
 from t2f_runtime.identikit.explanation_sheet import FACE_PIXELS
+from t2f_runtime.manifest import MANIFEST, WORDS
+from t2f_runtime.reading.word_list import count_words, encode_words
 
 TEXT = "a bald man, with glasses"
 
@@ -61,6 +65,36 @@ def test_a_word_of_no_effect_is_told_from_others():
 
     assert effect(NEGLIGIBLE_LEVELS - 0.01).is_negligible
     assert not effect(NEGLIGIBLE_LEVELS).is_negligible
+
+
+def test_words_that_training_never_had_are_told_apart(tiny_bundle, tmp_path):
+    bundle = shutil.copytree(tiny_bundle, tmp_path / "bundle")
+    known = encode_words(count_words(["a bald man", "a man with grey eyes"]))
+    (bundle / WORDS).write_bytes(known)
+    fields = json.loads((bundle / MANIFEST).read_text())
+    fields["files"][WORDS] = {"bytes": len(known), "sha256": hashlib.sha256(known).hexdigest()}
+    (bundle / MANIFEST).write_text(json.dumps(fields))
+    generator = FaceGenerator.load(bundle)
+    text = "a bald, grey-eyed man with a scar"
+    words = explain_text(generator, text, seed=5).words
+    assert [(w.word, w.seen) for w in words] == [
+        ("a", 2),
+        ("bald", 1),
+        ("grey-eyed", 0),
+        ("man", 2),
+        ("with", 1),
+        ("a", 2),
+        ("scar", 0),
+    ]
+    assert [w.word for w in words if w.is_chance] == ["grey-eyed", "scar"]
+    result = CliRunner().invoke(main, ["explain", str(bundle), text, "--seed", "5"])
+    chances = [line for line in result.output.splitlines() if line.endswith("moves is chance")]
+    assert len(chances) == 2
+
+
+def test_without_a_list_of_words_nobody_says_what_was_seen(explained):
+    assert all(word.seen is None for word in explained.words)
+    assert not any(word.is_chance for word in explained.words)
 
 
 @pytest.mark.parametrize(("text", "words"), [("man", 1), ("?!", 0), (" ".join(["a"] * 129), 129)])

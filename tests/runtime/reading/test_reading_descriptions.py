@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from t2f_runtime import ClosedError, DescriptionError, FaceGenerator
 from t2f_runtime.cli import main
 from t2f_runtime.errors import T2FError
-from t2f_runtime.reading import DescriptionReader
 from t2f_runtime.reading.description import DescriptionReading, Negation
+from t2f_runtime.reading.reader import DescriptionReader
 from t2f_runtime.reading.word_list import count_words
 from t2f_runtime.text import Tokenizer
 from t2f_runtime.whole_words import encode_vocabulary
