@@ -113,7 +113,9 @@ def _refusal(tokenizer: Tokenizer, text: str) -> str | None:
 
 
 def _pieces(tokenizer: Tokenizer, text: str) -> tuple[Piece, ...]:
-    pieces = [(token, *tokenizer.piece(token)) for token in tokenizer.encode(text)]
+    tokens = tokenizer.encode(text)
+    known = {token: tokenizer.piece(token) for token in set(tokens)}
+    pieces = [(token, *known[token]) for token in tokens]
     return tuple(
         Piece(token=token, text=written, is_known=is_known) for token, written, is_known in pieces
     )

@@ -41,7 +41,11 @@ class OnnxSession:
         options.enable_cpu_mem_arena = False
         options.enable_mem_pattern = False
         try:
-            self._session = onnxruntime.InferenceSession(model, options, providers=[PROVIDER])
+            # Without fallback, since for a damaged network that prints to standard output, which
+            # `t2f serve` speaks its protocol on.
+            self._session = onnxruntime.InferenceSession(
+                model, options, providers=[PROVIDER], enable_fallback=0
+            )
         except Exception as error:  # its errors derive from Exception alone, and vary by version
             raise EngineError(
                 f"ONNX Runtime {onnxruntime.__version__} cannot load the network: {error}; "

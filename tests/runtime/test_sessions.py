@@ -107,3 +107,13 @@ def test_many_threads_draw_the_same_bytes_as_one(open_session, model):
     with ThreadPoolExecutor(8) as pool:
         together = list(pool.map(lambda row: session.run({LATENT: row})[IMAGE], latents))
     np.testing.assert_array_equal(together, alone)
+
+
+def test_a_damaged_network_prints_nothing_where_hosts_read_answers(model, capfd):
+    # ONNX Runtime's reason is then no UTF-8, after which it would try again, and say so aloud.
+    name = bytearray(model)
+    name[model.index(b"Gemm")] = 0xFC
+    for content in (bytes(name), model[:50], b"junk"):
+        with pytest.raises(EngineError, match="cannot load the network"):
+            OnnxSession(content, threads=1)
+    assert capfd.readouterr().out == ""
