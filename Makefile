@@ -3,6 +3,8 @@
 #   make test    the tests
 #   make check   what CI runs: lint, types, boundaries and the tests
 #   make fix     format, and repair what the linter can
+#   make bench   measure this machine, beside peers; half an hour at most
+#   make bench-guard   whether this checkout is slower than the commit that it comes from
 # Another interpreter: make test PYTHON=python3.13 VENV=.venv-3.13
 
 PYTHON = python3
@@ -13,10 +15,11 @@ DEMO_FACES = 2500
 PIP_INSTALL = -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 INSTALLED = $(VENV)/.installed
 RUNTIME_VENV = $(VENV)-runtime
+PEER_VENV = $(VENV)-peer
 T2F = $(VENV)/bin/t2f
 
 .DELETE_ON_ERROR:
-.PHONY: demo test check lint types boundaries fix clean
+.PHONY: demo test check lint types boundaries fix bench bench-guard clean
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; assert (3, 10) <= sys.version_info[:2] <= (3, 13), "T2F needs Python 3.10 to 3.13; name one with: make PYTHON=python3.11"'
@@ -78,5 +81,13 @@ fix: $(INSTALLED)
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
 
+# Wants a machine that does nothing else. Trained models for the chart of quality against speed:
+#   make bench BENCH_OPTIONS='--of "64 pixels" BUNDLE EVALUATION'
+bench: $(INSTALLED)
+	$(VENV)/bin/python benchmarks/run_all.py $(PEER_VENV) $(BENCH_OPTIONS)
+
+bench-guard: $(INSTALLED)
+	$(VENV)/bin/python benchmarks/guard.py $(GUARD_OPTIONS)
+
 clean:
-	rm -rf $(DEMO) $(VENV) $(RUNTIME_VENV)
+	rm -rf $(DEMO) $(VENV) $(RUNTIME_VENV) $(PEER_VENV)

@@ -12,7 +12,6 @@ are timed.
 
 import argparse
 import importlib
-import io
 import json
 import os
 import platform
@@ -26,11 +25,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from peer_environment import peer_python
 from side_process import SideProcess
-from torch import Tensor, nn
+from torch import Tensor
 
 LATENT = 256
 CHANNELS = (256, 256, 256, 256, 128)
@@ -39,6 +37,7 @@ PEER = "pro-gan-pth, eager"
 OURS = "T2F's graph in ONNX Runtime"
 PLAIN = "plain torch.onnx export in ONNX Runtime"
 EAGER = "plain form in torch, eager"
+PLAIN_NAMES = {"latent": {0: "batch"}, "image": {0: "batch"}}
 
 Draw = Callable[[NDArray[np.float32]], NDArray[np.generic]]
 """From latents `(batch, LATENT)` to images."""
@@ -60,33 +59,15 @@ def peer_generator() -> Draw:
 def our_generators(threads: int) -> dict[str, Draw]:
     """The sides that have the same weights."""
     import onnxruntime  # noqa: PLC0415 (not in the peer's environment)
+    from plain_form import PlainGenerator, plain_export  # noqa: PLC0415 (as above)
 
     from t2f_export.frozen_model import freeze_generator  # noqa: PLC0415
     from t2f_export.onnx_graph import generator_graph  # noqa: PLC0415
     from t2f_train.generator import Generator  # noqa: PLC0415
-    from t2f_train.layers import leaky_relu, pixel_norm  # noqa: PLC0415
 
     generator = Generator(LATENT, CHANNELS).eval().requires_grad_(requires_grad=False)
 
-    class Plain(nn.Module):
-        """The network without what T2F fuses, as it is written by hand."""
-
-        def __init__(self) -> None:
-            super().__init__()
-            self.generator = generator
-
-        def forward(self, latent: Tensor) -> Tensor:
-            features = self.generator.first(latent)
-            for block in self.generator.blocks:
-                wide = F.interpolate(features, scale_factor=2.0, mode="nearest")
-                layer = block.upsampling
-                drawn = F.conv2d(wide, layer.scaled_weight(), layer.bias, padding=1)
-                features = pixel_norm(leaky_relu(drawn))
-                features = pixel_norm(leaky_relu(block.convolution(features)))
-            images: Tensor = self.generator.to_rgb[DEPTH](features)
-            return images
-
-    plain = Plain()
+    plain = PlainGenerator(generator, DEPTH)
 
     def session(model: bytes) -> Draw:
         options = onnxruntime.SessionOptions()
@@ -107,27 +88,9 @@ def our_generators(threads: int) -> dict[str, Draw]:
 
     return {
         OURS: session(generator_graph(freeze_generator(generator, DEPTH)).SerializeToString()),
-        PLAIN: session(plain_export(plain)),
+        PLAIN: session(plain_export(plain, torch.randn(2, LATENT), PLAIN_NAMES)),
         EAGER: eager,
     }
-
-
-def plain_export(module: nn.Module) -> bytes:
-    """What `torch.onnx.export` makes of a module, left as it is."""
-    file = io.BytesIO()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of the exporter that needs no further package
-        torch.onnx.export(
-            module,
-            (torch.randn(2, LATENT),),
-            file,
-            input_names=["latent"],
-            output_names=["image"],
-            dynamic_axes={"latent": {0: "batch"}, "image": {0: "batch"}},
-            opset_version=17,
-            dynamo=False,
-        )
-    return file.getvalue()
 
 
 def check_pictures(sides: dict[str, Draw], latents: NDArray[np.float32]) -> None:

@@ -12,15 +12,19 @@ class SideProcess:
     Args:
         python: Its interpreter.
         arguments: What that runs.
+        environment: Its variables; None gives it those of this process.
     """
 
-    def __init__(self, python: Path, *arguments: str) -> None:
+    def __init__(
+        self, python: Path, *arguments: str, environment: dict[str, str] | None = None
+    ) -> None:
         self._process = subprocess.Popen(
             [python, *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
             bufsize=1,
+            env=environment,
         )
 
     def ask(self, line: str) -> dict[str, Any]:

@@ -1,0 +1,121 @@
+"""How the benchmarks measure: turns, spreads, ratios and slopes."""
+
+import json
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture
+def measuring(script, monkeypatch):
+    module = script("measuring")
+    monkeypatch.setattr(module, "PAUSE", 0.0)
+    return module
+
+
+def test_every_side_has_one_turn_a_round_and_warm_up_is_not_kept(measuring):
+    called = []
+
+    def side(name):
+        return lambda: called.append(name) or {"wall": float(len(called))}
+
+    samples = measuring.interleave({"a": side("a"), "b": side("b")}, rounds=5, warm_up=2)
+    assert [set(called[turn : turn + 2]) for turn in range(0, 14, 2)] == [{"a", "b"}] * 7
+    assert called[::2] != ["a"] * 7  # the order changes
+    kept = sorted(sample["wall"] for side in samples.values() for sample in side)
+    assert kept == [float(turn) for turn in range(5, 15)]
+
+
+def test_percentiles_are_those_of_numpy(measuring):
+    values = np.random.default_rng(0).exponential(size=37)
+    found = measuring.spread(list(values))
+    for name, share in (("low", 25), ("median", 50), ("high", 75), ("p90", 90), ("p99", 99)):
+        assert found[name] == pytest.approx(np.percentile(values, share)), name
+    assert (found["least"], found["greatest"]) == (values.min(), values.max())
+    assert measuring.spread([3.0])["p99"] == 3.0
+
+
+def test_a_ratio_compares_within_a_round(measuring):
+    ours = [{"wall": 1.0}, {"wall": 10.0}, {"wall": 4.0}]
+    theirs = [{"wall": 2.0}, {"wall": 20.0}, {"wall": 8.0}]
+    assert measuring.ratios(ours, theirs)["median"] == 0.5
+    assert measuring.ratios(ours, theirs)["greatest"] == 0.5
+
+
+def test_a_report_has_the_machine_and_is_whole_or_not_there(measuring, tmp_path, capsys):
+    report = measuring.Report("peers", {"threads": 2})
+    path = report.write(tmp_path, rows=[{"value": 1 / 3}])
+    content = json.loads(path.read_text())
+    assert path == tmp_path / "peers.json"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["peers.json"]
+    assert content["rows"] == [{"value": 0.333333}]
+    assert content["settings"] == {"threads": 2}
+    machine = content["machine"]
+    assert {"processor", "cpus", "python", "versions", "load_at_start", "is_busy"} <= set(machine)
+    assert "numpy" in machine["versions"]
+    assert "written: " in capsys.readouterr().out
+
+
+def test_a_busy_machine_is_warned_of(measuring, capsys):
+    measuring.warn_if_busy({"is_busy": True, "load_at_start": 3.5, "cpus": 2})
+    assert "the load average is 3.50 on 2 CPUs" in capsys.readouterr().err
+    measuring.warn_if_busy({"is_busy": False})
+    assert capsys.readouterr().err == ""
+
+
+def test_a_target_is_met_up_to_its_limit(measuring):
+    assert measuring.target("x", 0.45, 0.45)["is_met"]
+    assert not measuring.target("x", 0.46, 0.45)["is_met"]
+
+
+def test_a_slope_is_the_exponent_of_a_power(script):
+    growth = script("growth")
+    sizes = [32, 64, 128, 256]
+    assert growth.slope(sizes, [0.3 * size**1.7 for size in sizes]) == pytest.approx(1.7)
+    assert growth.slope(sizes, [5.0] * 4) == pytest.approx(0.0)
+    assert growth.slope([1], [2.0]) is None
+
+
+def test_one_size_changes_along_an_axis(script):
+    growth = script("growth")
+    for axis in growth.axes_of(2, is_quick=False):
+        for value, point in axis.points().items():
+            for name in growth.Point.__slots__:
+                expected = value if name == axis.name else getattr(axis.base, name)
+                assert getattr(point, name) == expected
+
+
+def test_the_axes_are_those_that_a_board_is_chosen_by(script):
+    growth = script("growth")
+    axes = {axis.title: axis.values for axis in growth.axes_of(2, is_quick=False)}
+    assert axes["drawing, pixels"] == (32, 64, 128, 256, 512)
+    assert axes["drawing, tokens"][0] == 1
+    assert axes["drawing, tokens"][-1] == 512
+    assert {"drawing, channels", "drawing, threads", "training, pixels"} <= set(axes)
+
+
+def test_the_guard_fails_where_most_rounds_are_slower_and_the_margin_is_passed(script):
+    guard = script("guard")
+    name = "text to RGB"
+    margin = guard.MARGINS[name]
+    assert not guard.verdict(name, {"median": margin + 0.01, "low": 1.02})["is_within"]
+    assert guard.verdict(name, {"median": margin + 0.01, "low": 0.99})["is_within"]
+    assert guard.verdict(name, {"median": margin, "low": 1.05})["is_within"]
+    counted = "instructions without the networks"
+    assert not guard.verdict(counted, {"median": guard.MARGINS[counted] + 0.01})["is_within"]
+
+
+def test_what_a_runtime_takes_on_a_disk_follows_its_requirements(script):
+    start_up = script("start_up")
+    mib, packages = start_up.installed_mib(["t2f[cpu]"])
+    assert {"t2f", "numpy", "onnxruntime", "sentencepiece"} <= set(packages)
+    assert not {"torch", "onnx", "rich"} & set(packages)
+    with_torch, more = start_up.installed_mib(["t2f", "torch"])
+    assert "torch" in more
+    assert "onnxruntime" not in more
+    assert with_torch > mib > 10
+
+
+def test_a_runtime_that_is_not_installed_has_no_size(script):
+    with pytest.raises(SystemExit, match="nothing-of-that-name is not installed"):
+        script("start_up").installed_mib(["nothing-of-that-name"])
