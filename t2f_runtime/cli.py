@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from t2f_runtime import __version__, bundle_commands, commands, verify_command
+from t2f_runtime.bench_command import bench
 from t2f_runtime.doctor_command import doctor
 from t2f_runtime.errors import MissingPackageError, T2FError
 from t2f_runtime.explain_command import explain
@@ -112,5 +113,6 @@ main.add_command(bundle_commands.pack)
 main.add_command(bundle_commands.unpack)
 main.add_command(bundle_commands.sign)
 main.add_command(bundle_commands.keys)
+main.add_command(bench)
 main.add_command(serve)
 main.add_command(doctor)

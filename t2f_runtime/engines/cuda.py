@@ -51,6 +51,10 @@ class CudaRuntime(Protocol):
         """Waits until everything in a stream is done."""
         ...
 
+    def cudaMemGetInfo(self) -> tuple[Any, ...]:  # noqa: N802
+        """Gives the free and the whole memory of the calling thread's GPU, in bytes."""
+        ...
+
     def cudaMalloc(self, size: int) -> tuple[Any, ...]:  # noqa: N802
         """Takes memory of the GPU."""
         ...
@@ -173,6 +177,11 @@ class Cuda:
     def wait(self, stream: SupportsInt) -> None:
         """Waits until everything in a stream is done, or has failed."""
         self._call("cudaStreamSynchronize", stream)
+
+    def free_bytes(self) -> int:
+        """Memory of the GPU that nobody has taken, in bytes; other programs' counts too."""
+        self.use()
+        return int(self._call("cudaMemGetInfo"))
 
     def allocate(self, size: int) -> int:
         """Takes memory of the GPU, in bytes; gives its address."""

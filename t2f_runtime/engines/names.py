@@ -33,6 +33,9 @@ PROVIDERS: Final[dict[EngineName, str]] = {
 }
 """The engines that are ONNX Runtime on a GPU, and what it calls each."""
 
+CPU_ENGINES: Final[tuple[EngineName, ...]] = ("onnx-cpu", "openvino")
+"""The engines that need no GPU."""
+
 AUTO_PRECISIONS: Final[dict[EngineName, tuple[Precision, ...]]] = {
     "tensorrt": ("float16", "float32"),
     "tensorrt-rtx": ("float16", "float32"),

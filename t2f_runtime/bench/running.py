@@ -1,0 +1,283 @@
+"""Measures every engine and precision of a bundle that runs here, in turns."""
+
+import os
+import random
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Final, get_args
+
+import msgspec
+
+from t2f_runtime import __version__
+from t2f_runtime.bench.energy import Meter, find_meter
+from t2f_runtime.bench.errors import BenchError
+from t2f_runtime.bench.machine import look_at_machine, megahertz
+from t2f_runtime.bench.messages import Answer, Request, SideOptions
+from t2f_runtime.bench.report import (
+    SCHEMA_VERSION,
+    BenchReport,
+    CaseResult,
+    EngineResult,
+    MachineFacts,
+    NotRun,
+)
+from t2f_runtime.bench.samples import spread
+from t2f_runtime.bench.side_process import SideProcess
+from t2f_runtime.bench.stages import STAGES, Seconds, median_of
+from t2f_runtime.bundle import Bundle
+from t2f_runtime.engine_probe import EngineState, probe_engine
+from t2f_runtime.engines.names import CPU_ENGINES, EngineName
+from t2f_runtime.processors import usable_cpus
+
+BATCHES: Final = (1, 4, 16)
+"""Faces that one run draws."""
+
+_SLOW_TO_LOAD: Final[tuple[EngineName, ...]] = ("onnx-tensorrt",)
+
+Probe = Callable[[EngineName, int], EngineState]
+
+
+class BenchPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """What is measured, and for how long."""
+
+    engines: tuple[str, ...] = ()
+    """Which engines; none takes all that load in seconds."""
+    precisions: tuple[str, ...] = ()
+    """Which precisions of the bundle; none takes all."""
+    batches: tuple[int, ...] = BATCHES
+    """Faces of one run."""
+    device: int = 0
+    """Which GPU."""
+    threads: int | None = None
+    """Threads that work on one face, on a CPU; None takes the usable CPUs."""
+    rounds: int = 20
+    """In each, every engine has a turn."""
+    seconds: float = 0.2
+    """Of one turn of one batch; a run that takes longer is done once."""
+    starts: int = 3
+    """Cold starts of each engine."""
+
+
+@dataclass(slots=True)
+class _Case:
+    """What has been measured of one engine, precision and batch so far."""
+
+    side: SideProcess
+    options: SideOptions
+    batch: int
+    meter: Meter | None
+    warm_up: Answer
+    samples: list[Seconds] = field(default_factory=list)
+    rounds: list[float] = field(default_factory=list)
+    joules: float = 0.0
+
+    def take_turn(self, seconds: float) -> Answer:
+        """Draws for some seconds.
+
+        Raises:
+            BenchError: The engine failed.
+        """
+        request = Request(batch=self.batch, seconds=seconds)
+        answers: list[Answer] = []
+        if self.meter is None:
+            answers.append(self.side.ask(request))
+        else:
+            self.joules += self.meter.measure(lambda: answers.append(self.side.ask(request)))
+        self.samples += answers[0].samples
+        self.rounds.append(median_of(answers[0].samples)["whole"])
+        return answers[0]
+
+    def result(self) -> CaseResult:
+        """Sums up."""
+        faces = self.batch * len(self.samples)
+        return CaseResult(
+            engine=self.options.engine,
+            version=self.side.greeting.version,
+            device=self.side.greeting.device,
+            precision=self.options.precision,
+            batch=self.batch,
+            stages={stage: spread([s[stage] for s in self.samples]) for stage in STAGES},
+            rounds=self.rounds,
+            faces_per_second=faces / sum(sample["whole"] for sample in self.samples),
+            warm_up_runs=self.warm_up.runs,
+            is_steady=self.warm_up.is_steady,
+            joules_per_face=None if self.meter is None else self.joules / faces,
+        )
+
+
+class Bench:
+    """One measurement of one bundle.
+
+    Args:
+        path: Where the bundle lies.
+        bundle: The bundle, opened and checked.
+        plan: What is measured.
+        key_files: Public keys that the engines' processes check the bundle by; none checks none.
+        tell: Is told what is done next, in a line.
+        probe: Says whether an engine works here.
+        find: Finds what measures energy; told whether a GPU draws.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        bundle: Bundle,
+        plan: BenchPlan,
+        *,
+        key_files: Sequence[Path] = (),
+        tell: Callable[[str], None] = lambda _: None,
+        probe: Probe = lambda name, device: probe_engine(name, device=device),
+        find: Callable[[bool], Meter | None] = lambda is_gpu: find_meter(is_gpu=is_gpu),
+    ) -> None:
+        self._path = path
+        self._bundle = bundle
+        self._plan = plan
+        self._key_files = tuple(str(key_file) for key_file in key_files)
+        self._tell = tell
+        self._probe = probe
+        self._find = find
+        self._threads = plan.threads or usable_cpus()
+        self._cpus = choose_cpus(self._threads)
+        self._not_run: list[NotRun] = []
+        self._engines: dict[tuple[str, str], EngineResult] = {}
+
+    def run(self) -> BenchReport:
+        """Measures.
+
+        Every engine loads in a process of its own. Each batch is warmed up until it is steady; then
+        all have turns, in another order each round, so that what slows the machine down slows all.
+
+        Raises:
+            BenchError: Nothing that was asked for runs here.
+        """
+        started = datetime.now(timezone.utc)
+        machine = look_at_machine()
+        with ExitStack() as stack:
+            cases = [case for options in self._choose() for case in self._start(options, stack)]
+            if not cases:
+                reasons = "; ".join(f"{entry.engine}: {entry.reason}" for entry in self._not_run)
+                raise BenchError(f"nothing that was asked for runs here: {reasons}")
+            cases = self._take_turns(cases)
+            results = [case.result() for case in cases]
+            meters = dict.fromkeys(case.meter.name for case in cases if case.meter is not None)
+        measured = {(result.engine, result.precision) for result in results}
+        return BenchReport(
+            schema_version=SCHEMA_VERSION,
+            t2f_version=__version__,
+            bundle_id=self._bundle.bundle_id,
+            image_size=self._bundle.manifest.image_size,
+            started=started.isoformat(timespec="seconds"),
+            machine=_with_clock_at_end(machine),
+            meter=", ".join(meters) or None,
+            threads=self._threads,
+            cases=results,
+            engines=[result for key, result in self._engines.items() if key in measured],
+            not_run=self._not_run,
+        )
+
+    def _choose(self) -> list[SideOptions]:
+        """The engines that work here, each with the precisions of the bundle."""
+        chosen: list[SideOptions] = []
+        for name in get_args(EngineName):
+            if self._plan.engines and name not in self._plan.engines:
+                continue
+            if not self._plan.engines and name in _SLOW_TO_LOAD:
+                self._skip(name, None, f"it builds when it loads; ask for it: --engine {name}")
+                continue
+            state = self._probe(name, self._plan.device)
+            if not state.works:
+                self._skip(name, None, f"{state.reason}; {state.repair}")
+                continue
+            chosen += [
+                self._options(name, precision)
+                for precision in self._plan.precisions or self._bundle.manifest.graphs
+            ]
+        return chosen
+
+    def _options(self, engine: EngineName, precision: str) -> SideOptions:
+        return SideOptions(
+            bundle=str(self._path),
+            key_files=self._key_files,
+            engine=engine,
+            precision=precision,
+            device=self._plan.device,
+            threads=self._threads,
+            cpus=self._cpus,
+        )
+
+    def _start(self, options: SideOptions, stack: ExitStack) -> list[_Case]:
+        """Starts an engine cold a few times, and warms the last one up."""
+        self._tell(f"starting {options.engine} in {options.precision}")
+        try:
+            starts = []
+            for _ in range(self._plan.starts - 1):
+                with SideProcess(options) as side:
+                    starts.append(side.cold_start)
+            side = stack.enter_context(SideProcess(options))
+            starts.append(side.cold_start)
+            meter = self._find(options.engine not in CPU_ENGINES)
+            cases: list[_Case] = []
+            for batch in self._plan.batches:
+                self._tell(f"warming {options.engine} up, {options.precision}, batch {batch}")
+                answer = side.ask(Request(batch=batch, seconds=0, warm_up=True))
+                cases.append(_Case(side, options, batch, meter, answer))
+        except BenchError as error:
+            self._skip(options.engine, options.precision, str(error))
+            return []
+        pinned_to = side.greeting.pinned_to
+        self._engines[options.engine, options.precision] = EngineResult(
+            engine=options.engine,
+            precision=options.precision,
+            cold_start=starts,
+            peak_bytes=answer.peak_bytes,
+            device_bytes=answer.device_bytes,
+            pinned_to=None if pinned_to is None else list(pinned_to),
+        )
+        return cases
+
+    def _take_turns(self, cases: list[_Case]) -> list[_Case]:
+        """Gives every case its turn in every round; gives those that lasted to the end."""
+        shuffler = random.Random(0)  # noqa: S311 (an order, not a secret)
+        failed: set[SideProcess] = set()
+        for number in range(self._plan.rounds):
+            self._tell(f"round {number + 1} of {self._plan.rounds}")
+            for case in shuffler.sample(cases, len(cases)):
+                if case.side in failed:
+                    continue
+                try:
+                    self._note_memory(case, case.take_turn(self._plan.seconds))
+                except BenchError as error:
+                    failed.add(case.side)
+                    self._skip(case.options.engine, case.options.precision, str(error))
+        return [case for case in cases if case.side not in failed]
+
+    def _note_memory(self, case: _Case, answer: Answer) -> None:
+        key = case.options.engine, case.options.precision
+        self._engines[key] = msgspec.structs.replace(
+            self._engines[key], peak_bytes=answer.peak_bytes, device_bytes=answer.device_bytes
+        )
+
+    def _skip(self, engine: str, precision: str | None, reason: str) -> None:
+        self._not_run.append(NotRun(engine=engine, precision=precision, reason=reason))
+
+
+def choose_cpus(threads: int) -> tuple[int, ...]:
+    """The CPUs that processes of an engine are held to: the first that this one may use.
+
+    Args:
+        threads: How many; where there are not so many, nothing is held.
+    """
+    if not hasattr(os, "sched_getaffinity"):
+        return ()
+    allowed = sorted(os.sched_getaffinity(0))
+    return tuple(allowed[:threads]) if threads <= len(allowed) else ()
+
+
+def _with_clock_at_end(machine: MachineFacts) -> MachineFacts:
+    now = megahertz()
+    if machine.megahertz is None or now is None:
+        return machine
+    return msgspec.structs.replace(machine, megahertz=(machine.megahertz[0], now))

@@ -1,0 +1,70 @@
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from t2f_runtime.bench.report import BenchReport
+from t2f_runtime.cli import main
+
+QUICK = ["--engine", "onnx-cpu", "--batch", "1", "--rounds", "5", "--seconds", "0", "--starts", "1"]
+
+
+def run(*arguments):
+    return CliRunner().invoke(main, ["bench", *map(str, arguments)])
+
+
+@pytest.fixture(scope="module")
+def old(tiny_bundle, tmp_path_factory):
+    path = tmp_path_factory.mktemp("bench") / "old.json"
+    result = run(tiny_bundle, *QUICK, "-o", path)
+    assert result.exit_code == 0, result.output
+    assert "Text to RGB, milliseconds a run" in result.output
+    assert "onnx-cpu" in result.output
+    return path
+
+
+def change_rounds(path, out, factor):
+    fields = json.loads(path.read_text())
+    for case in fields["cases"]:
+        case["rounds"] = [seconds * factor for seconds in case["rounds"]]
+    out.write_text(json.dumps(fields))
+    return out
+
+
+def test_the_report_is_printed_as_json(tiny_bundle):
+    result = run(tiny_bundle, *QUICK, "--json")
+    assert result.exit_code == 0, result.output
+    fields = json.loads(result.stdout)
+    assert fields["schema_version"] == 1
+    assert [case["batch"] for case in fields["cases"]] == [1]
+
+
+@pytest.mark.parametrize(
+    ("factor", "outcome", "status"), [(100.0, "better", 0), (0.01, "worse", 1)]
+)
+def test_a_comparison_says_what_became_of_it(tiny_bundle, old, tmp_path, factor, outcome, status):
+    before = change_rounds(old, tmp_path / "before.json", factor)
+    result = run(tiny_bundle, *QUICK, "--compare", before)
+    assert result.exit_code == status
+    [line] = [line for line in result.stdout.splitlines() if line.endswith(outcome)]
+    assert line.startswith("onnx-cpu  float32")
+
+
+def test_a_comparison_is_part_of_the_json(tiny_bundle, old):
+    result = run(tiny_bundle, *QUICK, "--compare", old, "--json", "--margin", "1")
+    fields = json.loads(result.stdout)
+    assert fields["report"]["bundle_id"] == BenchReport.read(old).bundle_id
+    assert fields["comparison"]["cases"][0]["engine"] == "onnx-cpu"
+
+
+def test_a_wrong_old_report_is_an_error_before_anything_is_measured(tiny_bundle, tmp_path):
+    (tmp_path / "old.json").write_text("{}")
+    result = run(tiny_bundle, "--compare", tmp_path / "old.json")
+    assert result.exit_code == 1
+    assert "old.json is no report of t2f bench" in result.output
+
+
+def test_what_the_bundle_has_not_is_an_error(tiny_bundle):
+    result = run(tiny_bundle, *QUICK, "--precision", "int8")
+    assert result.exit_code == 1
+    assert "nothing that was asked for runs here" in result.output

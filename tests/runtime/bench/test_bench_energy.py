@@ -1,0 +1,135 @@
+import itertools
+import threading
+import types
+
+import pytest
+
+from t2f_runtime.bench.energy import (
+    CounterMeter,
+    PowerMeter,
+    find_meter,
+    gpu_meter,
+    jetson_meter,
+    processor_meter,
+)
+
+
+def write(path, text):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"{text}\n")
+
+
+def jetson(root, *, label="VDD_IN"):
+    sensor = root / "sys/bus/i2c/drivers/ina3221/1-0040/hwmon/hwmon3"
+    for number, name in ((1, label), (2, "VDD_CPU_GPU_CV")):
+        write(sensor / f"in{number}_label", name)
+        write(sensor / f"in{number}_input", 5000 * number)
+        write(sensor / f"curr{number}_input", 1200)
+
+
+def processor(root, *, energy=7_000_000, most=10_000_000):
+    folder = root / "sys/class/powercap/intel-rapl:0"
+    write(folder / "energy_uj", energy)
+    write(folder / "max_energy_range_uj", most)
+    return folder / "energy_uj"
+
+
+def test_a_counter_gives_what_was_added_while_the_work_was_done(tmp_path):
+    counter = processor(tmp_path)
+    meter = processor_meter(tmp_path)
+    assert meter.measure(lambda: write(counter, 9_500_000)) == pytest.approx(2.5)
+
+
+def test_a_counter_that_began_anew_goes_on(tmp_path):
+    counter = processor(tmp_path)
+    meter = processor_meter(tmp_path)
+    assert meter.measure(lambda: write(counter, 1_000_000)) == pytest.approx(4)
+
+
+def test_power_is_looked_at_while_the_work_is_done_and_summed_over_time():
+    ticks, enough = [], threading.Event()
+
+    def clock():
+        ticks.append(float(len(ticks) ** 2))
+        return ticks[-1]
+
+    def watts():
+        if len(ticks) >= 4:
+            enough.set()
+        return 10 + 2 * ticks[-1]
+
+    meter = PowerMeter("board", watts, clock=clock)
+    joules = meter.measure(lambda: enough.wait(30))
+    assert len(ticks) >= 5
+    # Trapezoids are exact where power grows with time: the integral of 10 + 2 t.
+    assert joules == pytest.approx(10 * ticks[-1] + ticks[-1] ** 2)
+
+
+def test_a_jetson_tells_the_power_of_the_whole_board(tmp_path):
+    jetson(tmp_path)
+    meter = jetson_meter(tmp_path)
+    assert meter.name == "VDD_IN, the whole board"
+    assert meter._read() == pytest.approx(5.0 * 1.2)
+
+
+def test_a_board_without_that_rail_has_no_meter(tmp_path):
+    jetson(tmp_path, label="VDD_5V")
+    assert jetson_meter(tmp_path) is None
+
+
+def test_a_board_comes_before_a_processor_and_a_gpu_before_neither(tmp_path):
+    processor(tmp_path)
+    assert find_meter(is_gpu=False, root=tmp_path).name == "the processor's package (RAPL)"
+    jetson(tmp_path)
+    assert find_meter(is_gpu=False, root=tmp_path).name.startswith("VDD_IN")
+    assert find_meter(is_gpu=True, root=tmp_path).name.startswith("VDD_IN")
+
+
+def test_where_nothing_tells_there_is_no_meter(tmp_path):
+    assert find_meter(is_gpu=False, root=tmp_path) is None
+    write(tmp_path / "sys/class/powercap/intel-rapl:0/energy_uj", "garbage")
+    assert processor_meter(tmp_path) is None
+
+
+class NvmlError(Exception):
+    pass
+
+
+def nvml(*, gpus=1, error=None):
+    """The names of NVML that are used, with a counter in millijoules."""
+    counter = itertools.count(4_000, 1_500)
+
+    def energy(handle):
+        assert handle == "handle 0"
+        if error is not None:
+            raise error
+        return next(counter)
+
+    return types.SimpleNamespace(
+        NVMLError=NvmlError,
+        nvmlInit=lambda: None,
+        nvmlDeviceGetCount=lambda: gpus,
+        nvmlDeviceGetHandleByIndex=lambda index: f"handle {index}",
+        nvmlDeviceGetTotalEnergyConsumption=energy,
+    )
+
+
+def test_the_only_gpu_tells_its_energy():
+    meter = gpu_meter(nvml)
+    assert isinstance(meter, CounterMeter)
+    assert meter.measure(lambda: None) == pytest.approx(1.5)
+
+
+def test_of_several_gpus_none_is_guessed():
+    assert gpu_meter(lambda: nvml(gpus=2)) is None
+
+
+def test_a_gpu_that_does_not_count_has_no_meter():
+    assert gpu_meter(lambda: nvml(error=NvmlError("Not Supported"))) is None
+
+
+def test_without_its_package_no_gpu_is_asked():
+    def missing():
+        raise ModuleNotFoundError("pynvml")
+
+    assert gpu_meter(missing) is None

@@ -1,0 +1,154 @@
+import msgspec
+import pytest
+
+from t2f_runtime.bench.comparison import compare_reports
+from t2f_runtime.bench.errors import BenchError
+from t2f_runtime.bench.report import (
+    BenchReport,
+    CaseResult,
+    EngineResult,
+    MachineFacts,
+    NotRun,
+)
+from t2f_runtime.bench.samples import spread
+from t2f_runtime.bench.stages import STAGES
+from t2f_runtime.bench.table import aligned, describe, describe_comparison
+
+MACHINE = MachineFacts(
+    platform="Linux-6.8-x86_64",
+    processor="Vortex 86",
+    usable_cpus=2,
+    python="3.11.7",
+    numpy="2.4.6",
+    governor="powersave",
+    megahertz=(2400.0, 2300.0),
+    power_mode=None,
+    load=0.25,
+)
+
+
+def case(*, batch=1, scale=1.0, joules=None, is_steady=True):
+    rounds = [scale * (2e-3 + 1e-6 * number) for number in range(20)]
+    return CaseResult(
+        engine="onnx-cpu",
+        version="1.32.0",
+        device="cpu",
+        precision="float32",
+        batch=batch,
+        stages=dict.fromkeys(STAGES, spread(rounds)),
+        rounds=rounds,
+        faces_per_second=batch / 2e-3,
+        warm_up_runs=20,
+        is_steady=is_steady,
+        joules_per_face=joules,
+    )
+
+
+def report(*cases, **changes):
+    first = BenchReport(
+        schema_version=1,
+        t2f_version="0.1.0",
+        bundle_id="b" * 64,
+        image_size=64,
+        started="2026-11-24T08:00:00+00:00",
+        machine=MACHINE,
+        meter=None,
+        threads=2,
+        cases=list(cases),
+        engines=[
+            EngineResult(
+                engine="onnx-cpu",
+                precision="float32",
+                cold_start=[0.3, 0.4, 0.35],
+                peak_bytes=90 * 2**20,
+                device_bytes=None,
+                pinned_to=[0, 1],
+            )
+        ],
+        not_run=[
+            NotRun(engine=name, precision=None, reason="no GPU; buy one")
+            for name in ("tensorrt", "onnx-cuda")
+        ],
+    )
+    return msgspec.structs.replace(first, **changes)
+
+
+def test_a_report_is_read_as_it_was_written(tmp_path):
+    written = report(case(joules=0.5))
+    written.write(tmp_path / "report.json")
+    assert BenchReport.read(tmp_path / "report.json") == written
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"\xff", b'{"schema_version": 2}', b"[1]"])
+def test_what_is_no_report_is_refused(tmp_path, content):
+    path = tmp_path / "other.json"
+    path.write_bytes(content)
+    with pytest.raises(BenchError, match=r"other\.json is no report of t2f bench, schema 1: "):
+        BenchReport.read(path)
+
+
+def test_a_missing_report_and_a_full_disk_are_errors(tmp_path):
+    with pytest.raises(BenchError, match=r"gone\.json cannot be read: No such file"):
+        BenchReport.read(tmp_path / "gone.json")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(BenchError, match="folder cannot be written: "):
+        report(case()).write(tmp_path / "folder")
+
+
+def test_each_case_is_better_worse_or_noise():
+    old = report(case(), case(batch=4), case(batch=16))
+    new = report(case(scale=0.8), case(batch=4, scale=1.3), case(batch=16, scale=1.01))
+    found = {entry.batch: entry.difference for entry in compare_reports(old, new).cases}
+    assert [found[batch].outcome for batch in (1, 4, 16)] == ["better", "worse", "noise"]
+    assert found[4].ratio == pytest.approx(1.3)
+
+
+def test_what_else_changed_is_told():
+    old = report(case(), case(batch=4))
+    new = report(
+        case(), threads=1, machine=msgspec.structs.replace(MACHINE, governor="performance")
+    )
+    comparison = compare_reports(old, new)
+    assert comparison.missing == ["onnx-cpu float32 batch 4 is in the old report alone"]
+    assert comparison.changed == [
+        "threads: 2 before, 1 now",
+        "governor: powersave before, performance now",
+    ]
+
+
+def test_reports_with_nothing_in_common_are_not_compared():
+    with pytest.raises(BenchError, match="nothing in common: one has onnx-cpu float32 batch 4"):
+        compare_reports(report(case(batch=4)), report(case()))
+
+
+def test_the_table_says_where_what_and_what_not():
+    lines = list(describe(report(case(joules=0.5, is_steady=False), meter="the whole board")))
+    assert lines[:3] == [
+        "t2f 0.1.0, bundle bbbbbbbbbbbb, 64x64 pixels",
+        "Vortex 86, 2 usable CPUs, Linux-6.8-x86_64, Python 3.11.7, numpy 2.4.6; 2 threads a face",
+        (
+            "2400 MHz before and 2300 MHz after, governor powersave, load 0.25 before; "
+            "energy: the whole board"
+        ),
+    ]
+    text = "\n".join(lines)
+    assert "onnx-cpu  float32        1  2.010  2.017  2.019    500.0   0.500   0 of 20" in text
+    assert "onnx-cpu  float32              350        90        -           0,1" in text
+    assert "onnx-cpu float32 batch 1: not steady after 20 runs" in text
+    assert lines[-1] == "not run: tensorrt, onnx-cuda: no GPU; buy one"
+
+
+def test_the_comparison_says_by_which_test():
+    comparison = compare_reports(report(case()), report(case(scale=1.3)))
+    lines = list(describe_comparison(comparison, margin=0.05))
+    assert lines[1] == "onnx-cpu  float32        1    1.300  0.0001  worse"
+    assert "more than 5%" in lines[2]
+    assert "rank-sum test" in lines[2]
+
+
+def test_columns_of_names_are_left_and_of_numbers_right():
+    assert aligned([["a", "b", "c"], ["long", "x", "1"], ["y", "longer", "22"]]) == [
+        "a     b        c",
+        "long  x        1",
+        "y     longer  22",
+    ]

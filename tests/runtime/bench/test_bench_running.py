@@ -1,0 +1,153 @@
+import sys
+
+import msgspec
+import pytest
+
+from t2f_runtime import Bundle
+from t2f_runtime.bench.energy import CounterMeter
+from t2f_runtime.bench.errors import BenchError
+from t2f_runtime.bench.messages import Request, SideOptions
+from t2f_runtime.bench.running import Bench, BenchPlan, choose_cpus
+from t2f_runtime.bench.side_process import SideProcess
+from t2f_runtime.bench.stages import STAGES
+from t2f_runtime.engine_probe import EngineState
+
+QUICK = BenchPlan(engines=("onnx-cpu",), batches=(1, 2), rounds=3, seconds=0.0, starts=2)
+
+
+def works(name, device):
+    return EngineState(
+        name=name, works=True, version="1", device="cpu", reason=None, repair=None
+    )  # fmt: skip
+
+
+def options(bundle, **changes):
+    first = SideOptions(
+        bundle=str(bundle),
+        key_files=(),
+        engine="onnx-cpu",
+        precision="float32",
+        device=0,
+        threads=1,
+        cpus=choose_cpus(1),
+    )
+    return msgspec.structs.replace(first, **changes)
+
+
+@pytest.fixture(scope="module")
+def report(tiny_bundle):
+    told = []
+    meter = CounterMeter("a counter", iter(range(0, 10_000, 8)).__next__)
+    bench = Bench(
+        tiny_bundle, Bundle.open(tiny_bundle), QUICK, tell=told.append, find=lambda is_gpu: meter
+    )
+    found = bench.run()
+    assert told[0] == "starting onnx-cpu in float32"
+    assert told[-1] == "round 3 of 3"
+    return found
+
+
+def test_every_batch_is_timed_in_every_round(report, tiny_bundle):
+    assert [(case.engine, case.precision, case.batch) for case in report.cases] == [
+        ("onnx-cpu", "float32", 1),
+        ("onnx-cpu", "float32", 2),
+    ]
+    assert report.bundle_id == Bundle.open(tiny_bundle).bundle_id
+    for case in report.cases:
+        assert len(case.rounds) == 3
+        assert set(case.stages) == set(STAGES)
+        assert case.stages["whole"].count == 3
+        assert case.stages["whole"].p50 == pytest.approx(sorted(case.rounds)[1])
+        assert 0 < case.stages["draw"].p50 < case.stages["whole"].p50
+        assert case.warm_up_runs >= 20
+
+
+def test_throughput_counts_faces_not_runs(report):
+    single, double = report.cases
+    assert single.faces_per_second == pytest.approx(3 / sum(single.rounds))
+    assert double.faces_per_second == pytest.approx(6 / sum(double.rounds))
+
+
+def test_energy_is_that_of_all_turns_over_all_faces(report):
+    # Every turn adds 8 J; three turns of one run draw 3 faces, or 6.
+    assert [case.joules_per_face for case in report.cases] == [8, 4]
+    assert report.meter == "a counter"
+
+
+def test_an_engine_is_started_as_often_as_asked_and_tells_its_memory(report):
+    [engine] = report.engines
+    assert len(engine.cold_start) == 2
+    assert all(seconds > 0 for seconds in engine.cold_start)
+    assert engine.device_bytes is None
+    if sys.platform == "linux":
+        assert engine.peak_bytes > 20 * 2**20
+        assert engine.pinned_to == list(choose_cpus(report.threads))
+
+
+def test_a_model_without_text_is_timed(textless_bundle):
+    plan = msgspec.structs.replace(QUICK, batches=(1,), starts=1)
+    report = Bench(textless_bundle, Bundle.open(textless_bundle), plan).run()
+    assert report.cases[0].stages["encode"].p50 == 0
+
+
+def test_engines_that_do_not_work_are_told_with_their_repair(tiny_bundle):
+    def probe(name, device):
+        if name == "onnx-cpu":
+            return works(name, device)
+        return EngineState(
+            name=name, works=False, version=None, device=None, reason="no GPU", repair="buy one"
+        )
+
+    plan = msgspec.structs.replace(QUICK, engines=(), batches=(1,), starts=1)
+    report = Bench(tiny_bundle, Bundle.open(tiny_bundle), plan, probe=probe).run()
+    assert [case.engine for case in report.cases] == ["onnx-cpu"]
+    reasons = {entry.engine: entry.reason for entry in report.not_run}
+    assert reasons.pop("onnx-tensorrt").endswith("ask for it: --engine onnx-tensorrt")
+    assert set(reasons) == {"tensorrt", "tensorrt-rtx", "onnx-cuda", "openvino"}
+    assert set(reasons.values()) == {"no GPU; buy one"}
+
+
+def test_where_nothing_runs_the_reasons_are_the_error(tiny_bundle):
+    plan = msgspec.structs.replace(QUICK, precisions=("int8",))
+    with pytest.raises(BenchError, match=r"nothing that was asked for runs here: onnx-cpu: .*int8"):
+        Bench(tiny_bundle, Bundle.open(tiny_bundle), plan).run()
+
+
+def test_a_process_says_why_it_cannot_draw(tiny_bundle, tmp_path):
+    with pytest.raises(BenchError, match="no networks of precision 'fp8'"):
+        SideProcess(options(tiny_bundle, precision="fp8"))
+    with pytest.raises(BenchError, match="gone"):
+        SideProcess(options(tmp_path / "gone"))
+
+
+@pytest.mark.parametrize(
+    ("program", "message"),
+    [
+        ("import os; os._exit(7)", "its process ended with status 7"),
+        ("print('Segmentation fault')", "answered what nobody asked: 'Segmentation fault"),
+    ],
+)
+def test_a_process_that_breaks_down_is_an_error(tiny_bundle, program, message):
+    with pytest.raises(BenchError, match=message):
+        SideProcess(options(tiny_bundle), command=(sys.executable, "-c", program))
+
+
+def test_a_process_that_ends_between_two_requests_is_an_error(tiny_bundle):
+    with SideProcess(options(tiny_bundle)) as side:
+        assert side.ask(Request(batch=1, seconds=0)).runs == 1
+        side._process.kill()
+        side._process.wait()
+        with pytest.raises(BenchError, match="its process ended with status"):
+            side.ask(Request(batch=1, seconds=0))
+
+
+def test_no_process_is_left_behind(tiny_bundle):
+    with SideProcess(options(tiny_bundle)) as side:
+        process = side._process
+    assert process.returncode is not None
+
+
+def test_as_many_cpus_are_held_as_there_are_threads(monkeypatch):
+    monkeypatch.setattr("os.sched_getaffinity", lambda process: {7, 3, 5}, raising=False)
+    assert choose_cpus(2) == (3, 5)
+    assert choose_cpus(4) == ()
