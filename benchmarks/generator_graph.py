@@ -62,7 +62,7 @@ def our_generators(threads: int) -> dict[str, Draw]:
     from plain_form import PlainGenerator, plain_export  # noqa: PLC0415 (as above)
 
     from t2f_export.frozen_model import freeze_generator  # noqa: PLC0415
-    from t2f_export.onnx_graph import generator_graph  # noqa: PLC0415
+    from t2f_export.processor_graph import processor_graph  # noqa: PLC0415
     from t2f_train.generator import Generator  # noqa: PLC0415
 
     generator = Generator(LATENT, CHANNELS).eval().requires_grad_(requires_grad=False)
@@ -87,7 +87,7 @@ def our_generators(threads: int) -> dict[str, Draw]:
         return images
 
     return {
-        OURS: session(generator_graph(freeze_generator(generator, DEPTH)).SerializeToString()),
+        OURS: session(processor_graph(freeze_generator(generator, DEPTH)).SerializeToString()),
         PLAIN: session(plain_export(plain, torch.randn(2, LATENT), PLAIN_NAMES)),
         EAGER: eager,
     }

@@ -60,7 +60,7 @@ def form(generator: FrozenGenerator, upsampling: str, norm: str) -> onnx.ModelPr
         if upsample is not None:
             stack.enter_context(patch.object(onnx_graph, "_upsample", upsample))
         if activate is not None:
-            stack.enter_context(patch.object(onnx_graph, "_activate", activate))
+            stack.enter_context(patch.object(onnx_graph, "activate", activate))
         return onnx_graph.generator_graph(generator)
 
 

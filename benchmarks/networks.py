@@ -23,13 +23,14 @@ from network_model import Sizes, make_config, make_model
 from t2f_export.bundle_writer import (
     exporting_versions,
     file_entries,
+    generator_files,
     graph_bytes,
     graph_marks,
     text_settings,
     write_bundle,
 )
 from t2f_export.frozen_model import freeze_generator, freeze_text_encoder
-from t2f_export.onnx_graph import generator_graph, text_encoder_graph
+from t2f_export.onnx_graph import text_encoder_graph
 from t2f_export.parity import draw_references, readable_references
 from t2f_runtime import __version__, manifest
 from t2f_runtime.manifest import Graphs, Manifest, Provenance
@@ -66,9 +67,7 @@ def write_network(folder: Path, sizes: Sizes) -> Path:
     files = {
         manifest.TOKENIZER: vocabulary,
         manifest.TEXT_ENCODER: graph_bytes(text_encoder_graph(freeze_text_encoder(model)), marks),
-        manifest.GENERATOR: graph_bytes(
-            generator_graph(freeze_generator(model.generator, sizes.depth)), marks
-        ),
+        **generator_files(freeze_generator(model.generator, sizes.depth), marks),
         manifest.REFERENCE: reference.getvalue(),
     }
     write_bundle(folder / BUNDLE, _manifest(sizes, tokenizer, files, digest), files)

@@ -10,15 +10,21 @@ import msgspec
 import onnx
 
 from t2f_export.errors import ExportError
-from t2f_export.frozen_model import freeze_conditioning, freeze_generator, freeze_text_encoder
+from t2f_export.frozen_model import (
+    FrozenGenerator,
+    freeze_conditioning,
+    freeze_generator,
+    freeze_text_encoder,
+)
 from t2f_export.minilm_graph import minilm_graph
 from t2f_export.model_card import model_card
 from t2f_export.onnx_graph import generator_graph, text_encoder_graph
 from t2f_export.parity import draw_references, prove_parity, readable_references
+from t2f_export.processor_graph import is_quicker, processor_graph
 from t2f_runtime import __version__, manifest
 from t2f_runtime.atomic_files import new_folder
 from t2f_runtime.external_data import check_self_contained
-from t2f_runtime.manifest import FileEntry, Graphs, Manifest, Provenance
+from t2f_runtime.manifest import FileEntry, Graphs, Manifest, ParityReport, Provenance
 from t2f_runtime.reading.word_list import WordList, encode_words
 from t2f_runtime.text import Tokenizer
 from t2f_runtime.verification import join_pictures
@@ -93,17 +99,16 @@ def write_bundle(out: Path, unproven: Manifest, files: dict[str, bytes]) -> Mani
         ExportError: If `out` cannot be written.
         ParityError: If the pictures differ; there is no bundle then.
     """
-    for pair in unproven.graphs.values():
-        for graph in (pair.text_encoder, pair.generator):
-            if graph is not None:
-                check_self_contained(files[graph.file], graph.file)
+    for name, content in files.items():
+        if name.endswith(".onnx"):
+            check_self_contained(content, name)
     try:
         with new_folder(out) as unfinished:
             for name, content in files.items():
                 (unfinished / name).write_bytes(content)
             manifest_path = unfinished / manifest.MANIFEST
-            manifest_path.write_bytes(manifest.encode_manifest(unproven))
-            proven = msgspec.structs.replace(unproven, parity=(prove_parity(unfinished),))
+            parity = _prove(unfinished, unproven)
+            proven = msgspec.structs.replace(unproven, parity=(parity,))
             # The card tells what was proven, so it joins the bundle after that.
             card = model_card(proven).encode()
             (unfinished / manifest.MODEL_CARD).write_bytes(card)
@@ -113,6 +118,21 @@ def write_bundle(out: Path, unproven: Manifest, files: dict[str, bytes]) -> Mani
     except OSError as error:
         raise ExportError(f"{out} cannot be written: {error}") from error
     return complete
+
+
+def _prove(folder: Path, unproven: Manifest) -> ParityReport:
+    """Proves the generator in each of its forms; reports the one that is further off."""
+    forms = [unproven.files]
+    if manifest.PROCESSOR_GENERATOR in unproven.files:
+        # A processor draws with `GENERATOR` where a bundle has nothing else.
+        left = {n: e for n, e in unproven.files.items() if n != manifest.PROCESSOR_GENERATOR}
+        forms.insert(0, left)
+    reports = []
+    for listed in forms:
+        shown = msgspec.structs.replace(unproven, files=listed)
+        (folder / manifest.MANIFEST).write_bytes(manifest.encode_manifest(shown))
+        reports.append(prove_parity(folder))
+    return max(reports, key=lambda report: (report.maximum_levels, report.mean_levels))
 
 
 def _check_finished(run: Path, record: RunRecord, state: CheckpointState) -> None:
@@ -163,16 +183,28 @@ def graph_bytes(graph: onnx.ModelProto, marks: dict[str, str]) -> bytes:
     return serialised
 
 
+def generator_files(generator: FrozenGenerator, marks: dict[str, str]) -> dict[str, bytes]:
+    """A generator's graphs by their names: the one of every bundle, and its form for processors.
+
+    Args:
+        generator: The generator.
+        marks: As in `graph_bytes`.
+    """
+    files = {manifest.GENERATOR: graph_bytes(generator_graph(generator), marks)}
+    if is_quicker(generator):
+        files[manifest.PROCESSOR_GENERATOR] = graph_bytes(processor_graph(generator), marks)
+    return files
+
+
 def _bundle_files(
     model: FaceModel, vocabulary: _Vocabulary | None, depth: int, marks: dict[str, str]
 ) -> dict[str, bytes]:
     tokenizer = vocabulary.tokenizer if vocabulary else None
-    generator: onnx.ModelProto = generator_graph(freeze_generator(model.generator, depth))
     reference = io.BytesIO()
     pictures = draw_references(model, tokenizer, readable_references(tokenizer), depth)
     join_pictures(pictures).save(reference, "PNG")
     files = {
-        manifest.GENERATOR: graph_bytes(generator, marks),
+        **generator_files(freeze_generator(model.generator, depth), marks),
         manifest.REFERENCE: reference.getvalue(),
     }
     if vocabulary is None:

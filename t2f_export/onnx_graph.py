@@ -15,7 +15,12 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from t2f_export.errors import ExportError
-from t2f_export.frozen_model import FrozenConvolution, FrozenGenerator, FrozenTextEncoder
+from t2f_export.frozen_model import (
+    FrozenConvolution,
+    FrozenGenerator,
+    FrozenLinear,
+    FrozenTextEncoder,
+)
 from t2f_runtime.manifest import (
     BATCH,
     CONDITION_LOG_VARIANCE,
@@ -147,38 +152,23 @@ def generator_graph(generator: FrozenGenerator) -> onnx.ModelProto:
     build = GraphBuilder()
     channels = generator.convolutions[0].kernel.shape[1]
     build.weight(EPSILON, np.array(generator.epsilon, np.float32))
-    for count in sorted({channels, *(len(layer.bias) for layer in generator.convolutions)}):
-        share = np.full((1, count, 1, 1), 1.0 / count, np.float32)
-        build.weight(f"{NORM_SHARES}{count}", share)
-    dense = build.node(
-        "Gemm",
-        [
-            _unscaled(build) if generator.has_scale else LATENT,
-            build.weight("dense_weight", generator.dense.weight),
-            build.weight("dense_bias", generator.dense.bias),
-        ],
-        "dense",
-        transB=1,
-    )
+    add_norm_shares(build, channels, *(len(layer.bias) for layer in generator.convolutions))
+    dense = dense_layer(build, generator, generator.dense)
     shape = build.weight("first_shape", np.array([-1, channels, 4, 4], np.int64))
     features = build.node("Reshape", [dense, shape], "first")
     if generator.has_first_norm:
-        features = _activate(build, features, channels)
+        features = activate(build, features, channels)
     else:
-        features = _leaky_relu(build, features)
+        features = leaky_relu(build, features)
     for index, convolution in enumerate(generator.convolutions):
-        features = _convolve(build, features, convolution, f"convolution_{index}")
-        features = _activate(build, features, len(convolution.bias))
-    last = generator.to_rgb
-    to_levels = FrozenConvolution(
-        last.kernel * np.float32(127.5), last.bias * np.float32(127.5) + np.float32(128.0)
-    )
-    rgb = _convolve(build, features, to_levels, "levels")
-    low = build.weight("lowest_level", np.array(0.0, np.float32))
-    high = build.weight("highest_level", np.array(255.0, np.float32))
-    clipped = build.node("Clip", [rgb, low, high], "clipped")
-    rows = build.node("Transpose", [clipped], "channels_last", perm=[0, 2, 3, 1])
-    build.node("Cast", [rows], IMAGE, to=TensorProto.UINT8)
+        features = convolve(build, features, convolution, f"convolution_{index}")
+        features = activate(build, features, len(convolution.bias))
+    draw_levels(build, features, generator)
+    return generator_model(build, generator)
+
+
+def generator_model(build: GraphBuilder, generator: FrozenGenerator) -> onnx.ModelProto:
+    """Makes the model of a generator of which all nodes are written."""
     latent_size = generator.dense.weight.shape[1]
     side = generator.image_size
     return build.model(
@@ -188,7 +178,53 @@ def generator_graph(generator: FrozenGenerator) -> onnx.ModelProto:
     )
 
 
-def _convolve(build: GraphBuilder, features: str, convolution: FrozenConvolution, name: str) -> str:
+def add_norm_shares(build: GraphBuilder, *channels: int) -> None:
+    """Adds the kernels with which `activate` takes means over these numbers of channels."""
+    for count in sorted(set(channels)):
+        share = np.full((1, count, 1, 1), 1.0 / count, np.float32)
+        build.weight(f"{NORM_SHARES}{count}", share)
+
+
+def dense_layer(build: GraphBuilder, generator: FrozenGenerator, layer: FrozenLinear) -> str:
+    """From the latent to the features at 4x4: shape `(batch, outputs)`.
+
+    Args:
+        build: The graph.
+        generator: What the latent is for.
+        layer: Its dense layer, with its outputs in whatever order is wanted.
+    """
+    inputs = [
+        _unscaled(build) if generator.has_scale else LATENT,
+        build.weight("dense_weight", layer.weight),
+        build.weight("dense_bias", layer.bias),
+    ]
+    return build.node("Gemm", inputs, "dense", transB=1)
+
+
+def levels_layer(generator: FrozenGenerator) -> FrozenConvolution:
+    """The last convolution, to 0.5 to 255.5: what a cast to whole numbers cuts to levels."""
+    last = generator.to_rgb
+    return FrozenConvolution(
+        last.kernel * np.float32(127.5), last.bias * np.float32(127.5) + np.float32(128.0)
+    )
+
+
+def draw_levels(build: GraphBuilder, features: str, generator: FrozenGenerator) -> None:
+    """From the last features, `(batch, channels, height, width)`, to the picture."""
+    rgb = clip_levels(build, convolve(build, features, levels_layer(generator), "levels"))
+    rows = build.node("Transpose", [rgb], "channels_last", perm=[0, 2, 3, 1])
+    build.node("Cast", [rows], IMAGE, to=TensorProto.UINT8)
+
+
+def clip_levels(build: GraphBuilder, levels: str) -> str:
+    """Holds levels to 0 to 255."""
+    low = build.weight("lowest_level", np.array(0.0, np.float32))
+    high = build.weight("highest_level", np.array(255.0, np.float32))
+    return build.node("Clip", [levels, low, high], "clipped")
+
+
+def convolve(build: GraphBuilder, features: str, convolution: FrozenConvolution, name: str) -> str:
+    """A convolution of features `(batch, channels, height, width)`, with its bias."""
     bias = build.weight(f"{name}_bias", convolution.bias)
     if convolution.is_upsampling:
         return _upsample(build, features, convolution.kernel, bias, name)
@@ -234,17 +270,18 @@ def _unscaled(build: GraphBuilder) -> str:
     return build.node("Div", [LATENT, scale], "unscaled")
 
 
-def _leaky_relu(build: GraphBuilder, features: str) -> str:
+def leaky_relu(build: GraphBuilder, features: str) -> str:
+    """Leaky ReLU of features of any shape."""
     return build.node("LeakyRelu", [features], f"{features}_active", alpha=LEAKY_SLOPE)
 
 
-def _activate(build: GraphBuilder, features: str, channels: int) -> str:
+def activate(build: GraphBuilder, features: str, channels: int) -> str:
     """Leaky ReLU, then pixel norm (ProGAN, arXiv:1710.10196, section 4.2).
 
     The mean over the channels is a convolution of 1x1, at which ONNX Runtime is quicker than at its
     own reduction (benchmarks/graph_forms.py).
     """
-    active = _leaky_relu(build, features)
+    active = leaky_relu(build, features)
     square = build.node("Mul", [active, active], f"{features}_square")
     shares = f"{NORM_SHARES}{channels}"
     mean = build.node("Conv", [square, shares], f"{features}_mean", kernel_shape=[1, 1])

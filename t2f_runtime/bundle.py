@@ -12,6 +12,7 @@ from t2f_runtime.external_data import check_self_contained
 from t2f_runtime.manifest import (
     MANIFEST,
     MODEL_CARD,
+    PROCESSOR_GENERATOR,
     SIGNATURE,
     FileEntry,
     Graphs,
@@ -19,6 +20,7 @@ from t2f_runtime.manifest import (
     Precision,
     decode_manifest,
     files_to_run,
+    processor_generator,
 )
 from t2f_runtime.trust import PublicKey, Signature, check_signature, decode_signature
 
@@ -57,7 +59,8 @@ class Bundle:
         Args:
             path: The bundle's folder, or a packed bundle, which is read where it lies.
             keep: The precision that will be run. The bytes of its networks and of the tokeniser
-                are kept from the one pass that verifies them, so that loading reads nothing twice.
+                are kept from the one pass that verifies them, so that loading reads nothing twice;
+                of two forms of the generator, those of a processor's.
             trusted: Open only what one of these keys has signed; with an empty list, nothing. None
                 checks no signature.
 
@@ -77,7 +80,7 @@ class Bundle:
         bundle = cls(files, data, manifest, signer)
         if keep is not None:
             bundle.graphs(keep)
-        wanted = set() if keep is None else files_to_run(manifest, keep)
+        wanted = set() if keep is None else _files_to_keep(manifest, keep)
         for name, entry in manifest.files.items():
             if name in wanted:
                 bundle._kept[name] = bundle.read(name)
@@ -202,6 +205,16 @@ def _read_signature(files: BundleFiles) -> Signature | None:
     return None if data is None else decode_signature(data, files.where(SIGNATURE))
 
 
+def _files_to_keep(manifest: Manifest, precision: Precision) -> set[str]:
+    generator = manifest.graphs[precision].generator.file
+    return files_to_run(manifest, precision) - {generator} | {
+        processor_generator(manifest, precision)
+    }
+
+
 def _networks(manifest: Manifest) -> set[str]:
     graphs = manifest.graphs.values()
-    return {graph.file for pair in graphs for graph in (pair.text_encoder, pair.generator) if graph}
+    named = {
+        graph.file for pair in graphs for graph in (pair.text_encoder, pair.generator) if graph
+    }
+    return named | {PROCESSOR_GENERATOR}

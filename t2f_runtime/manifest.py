@@ -35,6 +35,9 @@ WORDS = "words.json"
 the model card is, so that every T2F of this schema reads bundles with and without it."""
 TEXT_ENCODER = "text_encoder.onnx"
 GENERATOR = "generator.onnx"
+PROCESSOR_GENERATOR = "generator.cpu.onnx"
+"""The float32 generator in the form that is quickest on a processor, where that is another than
+`GENERATOR`'s. Listed in `files` alone, as `WORDS` is."""
 REFERENCE = "reference.png"
 """The manifest's `references`, as torch drew them: the pictures side by side."""
 MODEL_CARD = "MODEL_CARD.md"
@@ -246,6 +249,13 @@ def files_to_run(manifest: Manifest, precision: Precision) -> set[str]:
     if manifest.text is not None:
         names.add(manifest.text.tokenizer)
     return names
+
+
+def processor_generator(manifest: Manifest, precision: Precision) -> str:
+    """Name of the generator's file that engines on a processor run."""
+    if precision == "float32" and PROCESSOR_GENERATOR in manifest.files:
+        return PROCESSOR_GENERATOR
+    return manifest.graphs[precision].generator.file
 
 
 def encode_manifest(manifest: Manifest) -> bytes:

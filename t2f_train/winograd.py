@@ -30,7 +30,7 @@ MINIMUM_TILES = 128
 CHUNK_VALUES = 2**19
 """Mapped pixels that are held at once: 2 MiB in float32, which stay in a processor's cache."""
 
-_PIXELS = (
+PIXELS = (
     (4.0, 0.0, -5.0, 0.0, 1.0, 0.0),
     (0.0, -4.0, -4.0, 1.0, 1.0, 0.0),
     (0.0, 4.0, -4.0, -1.0, 1.0, 0.0),
@@ -38,7 +38,9 @@ _PIXELS = (
     (0.0, 2.0, -1.0, -2.0, 1.0, 0.0),
     (0.0, 4.0, 0.0, -5.0, 0.0, 1.0),
 )
-_KERNEL = (
+"""From the 6 pixels that a tile meets to 6 values, in one dimension."""
+
+KERNEL = (
     (1 / 4, 0.0, 0.0),
     (-1 / 6, -1 / 6, -1 / 6),
     (-1 / 6, 1 / 6, -1 / 6),
@@ -46,12 +48,15 @@ _KERNEL = (
     (1 / 24, -1 / 12, 1 / 6),
     (0.0, 0.0, 1.0),
 )
-_RESULTS = (
+"""From the 3 taps of a kernel."""
+
+RESULTS = (
     (1.0, 1.0, 1.0, 1.0, 1.0, 0.0),
     (0.0, 1.0, -1.0, 2.0, -2.0, 0.0),
     (0.0, 1.0, 1.0, 4.0, 4.0, 0.0),
     (0.0, 1.0, -1.0, 8.0, -8.0, 1.0),
 )
+"""From the 6 products to the 4 results of a tile."""
 
 
 def is_quicker(images: Tensor, kernel: Tensor) -> bool:
@@ -187,6 +192,6 @@ def _chunks(images: Tensor) -> list[tuple[int, Tensor]]:
 @lru_cache
 def _matrices(dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
     """What maps pixels, kernels and results in two dimensions: 36x36, 36x9 and 16x36."""
-    rows = (torch.tensor(matrix, dtype=dtype) for matrix in (_PIXELS, _KERNEL, _RESULTS))
+    rows = (torch.tensor(matrix, dtype=dtype) for matrix in (PIXELS, KERNEL, RESULTS))
     pixels, kernel, results = (torch.kron(matrix, matrix) for matrix in rows)
     return pixels, kernel, results

@@ -16,6 +16,7 @@ from t2f_export.bundle_writer import (
     check_is_new,
     exporting_versions,
     file_entries,
+    generator_files,
     graph_bytes,
     graph_marks,
     text_settings,
@@ -24,7 +25,6 @@ from t2f_export.bundle_writer import (
 )
 from t2f_export.frozen_model import FrozenGenerator
 from t2f_export.imported.weights_file import read_bytes
-from t2f_export.onnx_graph import generator_graph
 from t2f_runtime import __version__, manifest
 from t2f_runtime.manifest import Graphs, Manifest, Provenance, Reference
 from t2f_runtime.text import Tokenizer
@@ -100,7 +100,7 @@ def _files(model: ImportedModel, marks: dict[str, str]) -> dict[str, bytes]:
     picture = io.BytesIO()
     join_pictures(draw_pictures(model, model.references)).save(picture, "PNG")
     files = {
-        manifest.GENERATOR: graph_bytes(generator_graph(model.generator), marks),
+        **generator_files(model.generator, marks),
         manifest.REFERENCE: picture.getvalue(),
     }
     if model.text is None:

@@ -7,6 +7,8 @@ from t2f_runtime.engines.host import Host
 from t2f_runtime.engines.names import EngineName
 from t2f_runtime.engines.prepared import EngineWish, Prepared, precisions
 from t2f_runtime.engines.running import RunningEngine
+from t2f_runtime.manifest import Graph, processor_generator
+from t2f_runtime.manifest_fields import Network
 from t2f_runtime.sessions import Session
 
 DEVICE = "cpu"
@@ -26,10 +28,16 @@ def prepare_cpu(name: EngineName, bundle: Bundle, wish: EngineWish, host: Host) 
     """
     version, open_model = load_cpu_engine(name, host)
     precision = precisions(name, bundle, wish)[0]
+
+    def open_network(network: Network, graph: Graph) -> Session:
+        is_generator = network == "generator"
+        file = processor_generator(bundle.manifest, precision) if is_generator else graph.file
+        return open_model(bundle.read(file), wish.threads)
+
     return Prepared(
         engine=RunningEngine(name=name, version=version, device=DEVICE, precision=precision),
         precision=precision,
-        open_network=lambda _, graph: open_model(bundle.read(graph.file), wish.threads),
+        open_network=open_network,
     )
 
 

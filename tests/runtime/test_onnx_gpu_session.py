@@ -1,5 +1,7 @@
 """ONNX Runtime on a GPU: what is asked of it, and that it refuses where there is none."""
 
+import hashlib
+
 import numpy as np
 import onnxruntime
 import pytest
@@ -10,7 +12,7 @@ from t2f_runtime.bundle import Bundle
 from t2f_runtime.engines.gpu import Device, find_device
 from t2f_runtime.engines.opening import open_engine
 from t2f_runtime.engines.prepared import EngineWish
-from t2f_runtime.manifest import GENERATOR, IMAGE, LATENT
+from t2f_runtime.manifest import GENERATOR, IMAGE, LATENT, PROCESSOR_GENERATOR, TEXT_ENCODER
 from t2f_runtime.sessions import onnx_gpu_session
 from t2f_runtime.sessions.onnx_gpu_session import (
     CUDA,
@@ -187,6 +189,18 @@ def test_engines_of_the_provider_are_kept_in_the_cache_by_network_and_precision(
     paths = [providers[0][1]["trt_engine_cache_path"] for _, _, providers, _ in runtime.opened]
     assert paths == [str(tmp_path / "onnx-tensorrt" / f"{sha256}-float32") for sha256 in hashes]
     assert all((tmp_path / "onnx-tensorrt" / f"{sha256}-float32").is_dir() for sha256 in hashes)
+
+
+def test_a_gpu_runs_the_form_of_convolutions(runtime, bundle, change_manifest, monkeypatch):
+    monkeypatch.setattr("t2f_runtime.engines.onnx_gpu_engines.check_alone", lambda: None)
+    other = (bundle / TEXT_ENCODER).read_bytes()  # any network that can be told from the generator
+    (bundle / PROCESSOR_GENERATOR).write_bytes(other)
+    entry = {"bytes": len(other), "sha256": hashlib.sha256(other).hexdigest()}
+    change_manifest(lambda fields: fields["files"].update({PROCESSOR_GENERATOR: entry}))
+    machine = fake_machine(onnxruntime=lambda: runtime)
+    opened = Bundle.open(bundle, keep="float32")
+    open_engine(opened, EngineWish(engine="onnx-cuda"), machine)
+    assert runtime.opened[0][0] == (bundle / GENERATOR).read_bytes()
 
 
 def test_a_cache_that_cannot_be_made_is_told(runtime, tiny_bundle, tmp_path, monkeypatch):
