@@ -48,14 +48,16 @@ class FakeCuda:
         devices: How many GPUs there are.
         errors: Statuses that calls answer, by their names.
         memory: Bytes that the GPU has.
+        driver: The newest CUDA that the driver serves.
     """
 
     cudaStreamNonBlocking = 1
     cudaMemcpyKind = SimpleNamespace(cudaMemcpyHostToDevice="up", cudaMemcpyDeviceToHost="down")
     cudaStreamCaptureMode = SimpleNamespace(cudaStreamCaptureModeThreadLocal="thread")
 
-    def __init__(self, *, devices=1, errors=None, memory=2**30):
+    def __init__(self, *, devices=1, errors=None, memory=2**30, driver=13020):
         self.devices, self.errors, self.memory = devices, errors or {}, memory
+        self.driver = driver
         self.numbers = itertools.count(1)
         self.on_gpu, self.pinned, self.streams = {}, {}, {}
         self.graphs, self.replays, self.calls = set(), 0, []
@@ -74,7 +76,7 @@ class FakeCuda:
             status = self.errors.get(name, OK)
             if status is not OK:
                 return (status, None)
-            needs_device = not name.startswith(("cudaGetE", "cudaGetDeviceCount", "cudaSetDevice"))
+            needs_device = not name.startswith(("cudaGet", "cudaDriverGet", "cudaSetDevice"))
             if needs_device and getattr(self._here, "device", None) is None:
                 return (Status.cudaErrorInvalidDevice, None)
             return found(*arguments)
@@ -89,6 +91,12 @@ class FakeCuda:
 
     def cudaGetDeviceCount(self):
         return (OK, self.devices)
+
+    def cudaDriverGetVersion(self):
+        return (OK, self.driver)
+
+    def cudaGetDevice(self):
+        return (OK, getattr(self._here, "device", None) or 0)
 
     def cudaSetDevice(self, device):
         if device >= self.devices:

@@ -5,6 +5,8 @@ far lighter than what else gives Python the memory of a GPU (torch, cupy). Sourc
 NVIDIA, CUDA Runtime API, sections 6.4 (streams), 6.9 (memory) and 6.30 (graphs).
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final, Protocol, SupportsInt, cast
 
 from t2f_runtime.engines.unavailable import UnavailableEngineError
@@ -33,6 +35,14 @@ class CudaRuntime(Protocol):
 
     def cudaGetDeviceCount(self) -> tuple[Any, ...]:  # noqa: N802
         """Counts the GPUs."""
+        ...
+
+    def cudaDriverGetVersion(self) -> tuple[Any, ...]:  # noqa: N802
+        """Tells the newest CUDA that the driver serves."""
+        ...
+
+    def cudaGetDevice(self) -> tuple[Any, ...]:  # noqa: N802
+        """Tells the GPU of the calling thread."""
         ...
 
     def cudaSetDevice(self, device: int) -> tuple[Any, ...]:  # noqa: N802
@@ -157,8 +167,28 @@ class Cuda:
                 "name another with device=, or look at CUDA_VISIBLE_DEVICES",
             )
 
+    @property
+    def driver_version(self) -> int:
+        """The newest CUDA that the driver serves: 13020 for 13.2."""
+        return int(self._call("cudaDriverGetVersion"))
+
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Makes this the GPU of the calling thread, and gives the thread back the one it had.
+
+        Every thread has to be told. The one it had may be another library's, or that of another
+        session, in the middle of whose run this is called when a session is collected as garbage.
+        """
+        before = int(self._call("cudaGetDevice"))
+        self.use()
+        try:
+            yield
+        finally:
+            if before != self.device:
+                self._call("cudaSetDevice", before)
+
     def use(self) -> None:
-        """Makes this the GPU of the calling thread, which every thread has to be told."""
+        """Makes this the GPU of the calling thread, for good."""
         self._call("cudaSetDevice", self.device)
 
     def open_stream(self) -> SupportsInt:

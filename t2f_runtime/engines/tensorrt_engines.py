@@ -131,15 +131,15 @@ def _engines(
 def _open_network(bundle: Bundle, host: TensorrtHost, entry: EngineEntry, graph: Graph) -> Session:
     options = entry.key.options
     plan = bundle.read_engine(entry)
-    host.cuda.use()
     try:
-        loaded = LoadedPlan(
-            host.library,
-            plan,
-            name=f"{NAMES[host.flavour]} {host.library.__version__}",
-            is_version_compatible=options.is_version_compatible,
-            weights=bundle.read(graph.file) if options.is_stripped else None,
-        )
+        with host.cuda.in_use():
+            loaded = LoadedPlan(
+                host.library,
+                plan,
+                name=f"{NAMES[host.flavour]} {host.library.__version__}",
+                is_version_compatible=options.is_version_compatible,
+                weights=bundle.read(graph.file) if options.is_stripped else None,
+            )
         return TensorrtSession(
             host.library,
             loaded,

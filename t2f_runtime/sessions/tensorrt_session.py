@@ -5,6 +5,7 @@ import logging
 import threading
 import weakref
 from collections.abc import Mapping
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, SupportsInt, cast
 
@@ -18,6 +19,7 @@ from t2f_runtime.engines.tensorrt_api import (
     IExecutionContext,
     RtxEngine,
     RtxRunningLibrary,
+    RtxRuntimeConfig,
     RunningLibrary,
 )
 from t2f_runtime.errors import EngineError
@@ -62,19 +64,24 @@ class TensorrtSession:
         cuda: Cuda,
     ) -> None:
         _check_tensors(library, plan, graph)
-        is_fixed = all(size == BATCH or isinstance(size, int) for size in _sizes(graph.inputs))
-        context = _make_context(library, plan, flavour, is_fixed=is_fixed)
-        if context is None:
-            raise EngineError(f"the GPU has no memory to run it: {plan.messages.told()}")
-        self._plan = plan
-        self._context: IExecutionContext | None = context
+        self._is_fixed = all(
+            size == BATCH or isinstance(size, int) for size in _sizes(graph.inputs)
+        )
+        self._records = self._is_fixed and flavour == "tensorrt"
+        # In this order, in which they end too: a context uses what comes after it.
+        self._context: IExecutionContext | None = None
+        self._config: RtxRuntimeConfig | None = None
+        self._plan: LoadedPlan | None = plan
+        self._messages = plan.messages
+        with cuda.in_use():
+            self._context = self._make_context(library, plan, flavour)
+            if self._context is None:
+                raise EngineError(f"the GPU has no memory to run it: {plan.messages.told()}")
+            self._memory = _Memory(cuda)
         self._graph = graph
         self._profile = profile
-        self._records = is_fixed and flavour == "tensorrt"
         self._shapes: dict[str, tuple[int, ...]] = {}
         self._lock = threading.Lock()
-        cuda.use()
-        self._memory = _Memory(cuda)
         self._release = weakref.finalize(self, self._memory.release)
         # At the end of the process the driver takes everything back, and CUDA may be gone already.
         self._release.atexit = False
@@ -85,23 +92,42 @@ class TensorrtSession:
         with self._lock:
             if self._context is None:
                 raise EngineError("this session is closed; load the bundle again")
-            self._memory.cuda.use()
-            self._plan.messages.forget()
-            if shapes != self._shapes:
-                self._set_shapes(self._context, shapes)
-            for tensor in self._graph.inputs:
-                self._memory.tensors[tensor.name].host[...] = inputs[tensor.name]
-            self._execute(self._context)
+            self._messages.forget()
+            with self._memory.cuda.in_use():
+                if shapes != self._shapes:
+                    self._set_shapes(self._context, shapes)
+                for tensor in self._graph.inputs:
+                    self._memory.tensors[tensor.name].host[...] = inputs[tensor.name]
+                self._execute(self._context)
             return {
                 tensor.name: self._memory.tensors[tensor.name].host.copy()
                 for tensor in self._graph.outputs
             }
 
     def close(self) -> None:
-        """Gives the GPU's memory back; a second time does nothing."""
+        """Gives the GPU's memory back, that of the engine too; a second time does nothing."""
         with self._lock:
-            self._context = None
+            self._context = self._config = self._plan = None
             self._release()
+
+    def _make_context(
+        self, library: RunningLibrary, plan: LoadedPlan, flavour: Flavour
+    ) -> IExecutionContext | None:
+        if flavour == "tensorrt":
+            return plan.engine.create_execution_context()
+        rtx, engine = cast("RtxRunningLibrary", library), cast("RtxEngine", plan.engine)
+        self._config = config = engine.create_runtime_config()
+        graphs, choices = rtx.CudaGraphStrategy, rtx.DynamicShapesKernelSpecializationStrategy
+        config.cuda_graph_strategy = (
+            graphs.WHOLE_GRAPH_CAPTURE if self._is_fixed else graphs.DISABLED
+        )
+        # Left alone, it draws the first faces with general kernels and later ones with others, made
+        # for the shape in the meantime, which round otherwise: a seed would not keep its face. The
+        # kernels of one shape are made at once; those of every length would be made anew each time.
+        config.dynamic_shapes_kernel_specialization_strategy = (
+            choices.EAGER if self._is_fixed else choices.NONE
+        )
+        return engine.create_execution_context(config)
 
     def _check_inputs(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, tuple[int, ...]]:
         """Refuses what the engine was not built for, before anything on the GPU is touched."""
@@ -142,21 +168,27 @@ class TensorrtSession:
 
     def _execute(self, context: IExecutionContext) -> None:
         memory = self._memory
-        if memory.record is not None:
-            memory.cuda.replay(memory.record, memory.stream)
-        elif self._records and memory.was_run:
-            # The first run of a shape is never recorded: it still sets things up.
-            self._record(context)
-        else:
-            self._enqueue(context)
+        try:
+            if memory.record is not None:
+                memory.cuda.replay(memory.record, memory.stream)
+            elif self._records and memory.was_run:
+                # The first run of a shape is never recorded: it still sets things up.
+                self._record(context)
+            else:
+                self._enqueue(context)
+        except EngineError:
+            # Copies may be under way, to and from memory that the next run may give back.
+            with suppress(EngineError):
+                memory.cuda.wait(memory.stream)
+            raise
         memory.cuda.wait(memory.stream)
         memory.was_run = True
 
     def _record(self, context: IExecutionContext) -> None:
         """Records a run and plays it; where it cannot be recorded, runs without for good."""
         memory = self._memory
-        memory.cuda.begin_record(memory.stream)
         try:
+            memory.cuda.begin_record(memory.stream)
             self._enqueue(context)
             memory.record = memory.cuda.end_record(memory.stream)
         except EngineError as error:
@@ -177,7 +209,7 @@ class TensorrtSession:
             memory.download(tensor.name)
 
     def _failed(self, what: str) -> EngineError:
-        return EngineError(f"the engine {what}: {self._plan.messages.told()}")
+        return EngineError(f"the engine {what}: {self._messages.told()}")
 
 
 @dataclass(slots=True)
@@ -238,12 +270,12 @@ class _Memory:
             self.cuda.close_record(record)
 
     def release(self) -> None:
-        """Gives everything back, in the reverse order of taking it."""
-        self.cuda.use()
-        self.drop_record()
-        for name in reversed(list(self.tensors)):
-            self._drop(name)
-        self.cuda.close_stream(self.stream)
+        """Gives everything back, in the reverse order of taking it, whatever of that fails."""
+        with self.cuda.in_use(), ExitStack() as stack:
+            stack.callback(self.cuda.close_stream, self.stream)
+            for name in list(self.tensors):
+                stack.callback(self._drop, name)
+            stack.callback(self.drop_record)
 
     def _take(self, size: int) -> _TensorMemory:
         address = self.cuda.allocate(size)
@@ -257,26 +289,10 @@ class _Memory:
     def _drop(self, name: str) -> None:
         held = self.tensors.pop(name, None)
         if held is not None:
-            self.cuda.unpin(held.pinned)
-            self.cuda.free(held.address)
-
-
-def _make_context(
-    library: RunningLibrary, plan: LoadedPlan, flavour: Flavour, *, is_fixed: bool
-) -> IExecutionContext | None:
-    if flavour == "tensorrt":
-        return plan.engine.create_execution_context()
-    rtx, engine = cast("RtxRunningLibrary", library), cast("RtxEngine", plan.engine)
-    config = engine.create_runtime_config()
-    graphs, kernels = rtx.CudaGraphStrategy, rtx.DynamicShapesKernelSpecializationStrategy
-    config.cuda_graph_strategy = graphs.WHOLE_GRAPH_CAPTURE if is_fixed else graphs.DISABLED
-    # Left alone, it draws the first faces with general kernels and later ones with others, made
-    # for the shape in the meantime, which round otherwise: a seed would not keep its face. The
-    # kernels of one shape are made at once; those of every length would be made again and again.
-    config.dynamic_shapes_kernel_specialization_strategy = (
-        kernels.EAGER if is_fixed else kernels.NONE
-    )
-    return engine.create_execution_context(config)
+            try:
+                self.cuda.unpin(held.pinned)
+            finally:
+                self.cuda.free(held.address)
 
 
 def _check_tensors(library: RunningLibrary, plan: LoadedPlan, graph: Graph) -> None:

@@ -2,6 +2,7 @@
 
 import gc
 import threading
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -36,11 +37,10 @@ def graphs(tiny_manifest):
 def open_network(cuda, graphs):
     """Opens a network in a version; gives the session and the contexts of the stand-in."""
 
-    def open_network(version, network="generator", **behaviour):
+    def open_network(version, network="generator", *, on=None, **behaviour):
         graph = getattr(graphs, network)
-        library = fake_library(version, cuda=cuda, **behaviour)
-        gpu = Cuda(cuda, 0)
-        gpu.use()
+        gpu = on or Cuda(cuda, 0)
+        library = fake_library(version, cuda=gpu._runtime, **behaviour)
         plan = LoadedPlan(
             library,
             plan_of(version, graph),
@@ -272,6 +272,67 @@ def test_an_error_of_the_gpu_is_found_when_it_is_waited_for(open_network, cuda):
 def test_a_gpu_without_memory_for_the_engine_is_told(open_network, version):
     with pytest.raises(EngineError, match="the GPU has no memory to run it: OutOfMemory"):
         open_network(version, lacks_memory=True)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_session_leaves_the_thread_the_gpu_that_it_had(open_network, version):
+    cuda = FakeCuda(devices=2)
+    cuda.cudaSetDevice(1)
+    session, _ = open_network(version, on=Cuda(cuda, 0))
+    assert cuda.cudaGetDevice() == (Status.cudaSuccess, 1)
+    session.run({LATENT: latent()})
+    assert cuda.cudaGetDevice() == (Status.cudaSuccess, 1)
+    del session
+    gc.collect()
+    assert cuda.held == (0, 0, 0, 0)
+    assert cuda.cudaGetDevice() == (Status.cudaSuccess, 1)
+
+
+@pytest.mark.parametrize("call", ["cudaGraphExecDestroy", "cudaFreeHost", "cudaStreamDestroy"])
+def test_what_cannot_be_given_back_does_not_keep_the_rest(open_network, cuda, call):
+    session, _ = open_network("tensorrt 10.3")
+    for _ in range(3):
+        session.run({LATENT: latent()})
+    cuda.errors[call] = Status.cudaErrorLaunchFailure
+    with pytest.raises(EngineError, match=f"CUDA answers {call} on GPU 0"):
+        session.close()
+    assert cuda.on_gpu == {}
+    assert {name for name in ("cudaFreeHost", "cudaStreamDestroy") if name in cuda.calls} == {
+        "cudaFreeHost",
+        "cudaStreamDestroy",
+    }
+
+
+def test_a_run_that_fails_leaves_no_copy_under_way(open_network, cuda):
+    session, _ = open_network("tensorrt 11.4", "text_encoder", fails_to_run=True)
+    with pytest.raises(EngineError, match="the engine does not run"):
+        session.run({TOKENS: np.ones((1, 3), dtype=np.int64)})
+    assert [stream.work for stream in cuda.streams.values()] == [[]]
+    with pytest.raises(EngineError, match="the engine does not run"):
+        session.run({TOKENS: np.ones((1, 64), dtype=np.int64)})  # in memory of another size
+    assert not cuda.is_broken
+
+
+def test_a_record_that_cannot_be_begun_is_done_without(open_network, cuda, caplog):
+    session, _ = open_network("tensorrt 11.4")
+    cuda.errors["cudaStreamBeginCapture"] = Status.cudaErrorStreamCaptureUnsupported
+    for seed in range(3):
+        np.testing.assert_array_equal(
+            session.run({LATENT: latent(seed)})[IMAGE], picture_of(latent(seed))
+        )
+    assert cuda.calls.count("cudaStreamBeginCapture") == 1
+    assert "drawing without a CUDA graph" in caplog.text
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_closed_session_lets_its_engine_go(open_network, version):
+    session, contexts = open_network(version)
+    session.run({LATENT: latent()})
+    engine = weakref.ref(contexts.pop()._engine)
+    assert engine() is not None
+    session.close()
+    gc.collect()
+    assert engine() is None
 
 
 def test_an_engine_of_another_network_is_refused(cuda, graphs):
