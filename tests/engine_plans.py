@@ -18,6 +18,7 @@ from t2f_runtime.engine_index import (
 from t2f_runtime.engines.gpu import Device, this_platform
 from t2f_runtime.engines.host import Host
 from t2f_runtime.engines.unavailable import UnavailableEngineError
+from t2f_runtime.errors import MissingPackageError
 from t2f_runtime.manifest import BATCH, LENGTH, MANIFEST, decode_manifest, encode_manifest
 
 ADA = Device(name="NVIDIA RTX 4070", compute_capability="sm_89", multiprocessors=46)
@@ -123,7 +124,10 @@ def missing(package):
 
 
 def fake_machine(*versions, device=ADA, cuda=None, onnxruntime=None, cache=None, **behaviour):
-    """A machine with a GPU, stand-ins for versions of TensorRT, and no more than is given."""
+    """A machine with a GPU, stand-ins for versions of TensorRT, and no more than is given.
+
+    Without `cache` it has no cache folder, so that no test writes to that of whoever runs it.
+    """
     cuda = cuda or FakeCuda()
     libraries = {
         flavour_of(version): fake_library(version, cuda=cuda, **behaviour) for version in versions
@@ -134,10 +138,14 @@ def fake_machine(*versions, device=ADA, cuda=None, onnxruntime=None, cache=None,
             missing({"rtx": "tensorrt_rtx", "tensorrt": "tensorrt"}[flavour])()
         return libraries[flavour]
 
+    def cache_folder():
+        if cache is None:
+            raise MissingPackageError("this machine has no cache folder; name one in T2F_CACHE")
+        return cache
+
     chosen = {} if onnxruntime is None else {"load_onnxruntime": onnxruntime}
-    if cache is not None:
-        chosen["cache_folder"] = lambda: cache
     return Host(
+        cache_folder=cache_folder,
         find_device=lambda index: device,
         load_library=load_library,
         load_cuda=lambda: cuda,

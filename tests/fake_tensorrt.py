@@ -12,7 +12,7 @@ from types import SimpleNamespace
 
 from fake_cuda import FakeCuda
 from fake_tensorrt_names import VERSIONS, Named, names_of
-from fake_tensorrt_running import Engine, ExecutionContext, RuntimeConfig
+from fake_tensorrt_running import Engine, ExecutionContext, RuntimeCache, RuntimeConfig
 
 
 def fake_library(version: str, *, steps: int = 3, on_step=None, cuda=None, **behaviour):
@@ -25,7 +25,8 @@ def fake_library(version: str, *, steps: int = 3, on_step=None, cuda=None, **beh
         cuda: The GPU that runs engines, a `FakeCuda`.
         behaviour: `fails`, what a build logs before it returns None; `lacks_memory`, whether
             contexts cannot be made; `fails_to_run`; `forbids_capture`, whether runs cannot be
-            recorded.
+            recorded; `machine`, what kept kernels have to be for; `layers`, what a profiler is
+            told of a run, as names and milliseconds.
     """
     kinds = SimpleNamespace()
     for library_class in (
@@ -45,7 +46,9 @@ def fake_library(version: str, *, steps: int = 3, on_step=None, cuda=None, **beh
     )
     if "ComputeCapability" in names_of(version, "__module__"):
         kinds.ComputeCapability = _enumeration(version, "ComputeCapability")
-    defaults = dict.fromkeys(("fails", "lacks_memory", "fails_to_run", "forbids_capture"))
+    defaults = dict.fromkeys(
+        ("fails", "lacks_memory", "fails_to_run", "forbids_capture", "machine", "layers")
+    )
     behaviour = SimpleNamespace(
         **{**defaults, **behaviour},
         steps=steps,
@@ -53,6 +56,7 @@ def fake_library(version: str, *, steps: int = 3, on_step=None, cuda=None, **beh
         kinds=kinds,
         cuda=cuda or FakeCuda(),
         contexts=[],
+        compiled=[],
         error=_Logger.ERROR,
     )
     classes = {
@@ -70,6 +74,7 @@ def fake_library(version: str, *, steps: int = 3, on_step=None, cuda=None, **beh
             ("ITimingCache", _TimingCache),
             ("ICudaEngine", Engine),
             ("IExecutionContext", ExecutionContext),
+            ("IRuntimeCache", RuntimeCache),
             ("IRuntimeConfig", RuntimeConfig),
             ("ParserError", _ParserError),
         )
@@ -81,6 +86,7 @@ def fake_library(version: str, *, steps: int = 3, on_step=None, cuda=None, **beh
     return SimpleNamespace(
         __version__=VERSIONS[version],
         ILogger=_Logger,
+        IProfiler=_Profiler,
         IProgressMonitor=_Monitor,
         **vars(kinds),
         **{name: classes[name] for name in public},
@@ -105,6 +111,10 @@ class _Logger(_Callbacks):
 
 
 class _Monitor(_Callbacks):
+    pass
+
+
+class _Profiler(_Callbacks):
     pass
 
 

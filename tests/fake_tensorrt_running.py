@@ -4,6 +4,7 @@ An engine computes `answer` of its inputs' bytes, in every output. A run reads a
 that was set as its tensors' addresses, when the stream gets to it.
 """
 
+import json
 import threading
 import zlib
 
@@ -41,7 +42,7 @@ class Engine(Named):
         return getattr(self._behaviour.kinds.DataType, self._plan["tensors"][name]["dtype"])
 
     def create_runtime_config(self):
-        return self._behaviour.classes["IRuntimeConfig"]()
+        return self._behaviour.classes["IRuntimeConfig"](self._logger)
 
     def create_execution_context(self, runtime_config=None):
         if self._behaviour.lacks_memory:
@@ -57,9 +58,40 @@ class Engine(Named):
 class RuntimeConfig(Named):
     library_class = "IRuntimeConfig"
 
-    def __init__(self):
+    def __init__(self, logger):
+        self._logger = logger
+        self._cache = None
         self.cuda_graph_strategy = None
         self.dynamic_shapes_kernel_specialization_strategy = "LAZY"
+
+    def create_runtime_cache(self):
+        return self._behaviour.classes["IRuntimeCache"](self._logger)
+
+    def set_runtime_cache(self, cache):
+        self._cache = cache
+        return True
+
+
+class RuntimeCache(Named):
+    """Kernels, and the machine that they are for; another machine's are refused."""
+
+    library_class = "IRuntimeCache"
+
+    def __init__(self, logger):
+        self._logger = logger
+        self._kernels = set()
+
+    def serialize(self):
+        content = {"machine": self._behaviour.machine, "kernels": sorted(self._kernels)}
+        return memoryview(json.dumps(content).encode())
+
+    def deserialize(self, blob):
+        content = json.loads(blob)
+        if content["machine"] != self._behaviour.machine:
+            self._logger.log(self._behaviour.error, "the cache is of another environment")
+            return False
+        self._kernels |= set(content["kernels"])
+        return True
 
 
 class ExecutionContext(Named):
@@ -70,6 +102,7 @@ class ExecutionContext(Named):
         self._shapes, self._addresses = {}, {}
         self._was_run = False
         self._user, self._clashes = None, 0
+        self.profiler = None
 
     def _tensors(self, mode):
         return {n: t for n, t in self._engine._plan["tensors"].items() if t["mode"] == mode}
@@ -117,9 +150,25 @@ class ExecutionContext(Named):
             reason = "operation not permitted when stream is capturing" if forbidden else "no"
             self._engine._logger.log(self._behaviour.error, f"enqueueV3: {reason}")
             return False
+        self._compile()
         cuda.enqueue(stream_handle, self._work(dict(self._shapes), dict(self._addresses)))
+        if self.profiler is not None:
+            for name, ms in self._behaviour.layers or ():
+                self.profiler.report_layer_time(name, ms)
         self._was_run = True
         return True
+
+    def _compile(self):
+        """Makes the kernels of the shape that the cache does not have yet."""
+        if self._config is None:
+            return
+        strategy = self._config.dynamic_shapes_kernel_specialization_strategy
+        kernel = str(sorted(self._shapes.items())) if strategy.name == "EAGER" else "general"
+        cache = self._config._cache
+        if cache is None or kernel not in cache._kernels:
+            self._behaviour.compiled.append(kernel)
+        if cache is not None:
+            cache._kernels.add(kernel)
 
     def _work(self, shapes, addresses):
         memory = self._behaviour.cuda.on_gpu

@@ -11,6 +11,9 @@ from typing import Protocol
 class IExecutionContext(Protocol):
     """An engine with the memory that one run at a time needs."""
 
+    profiler: object
+    """Is told what each layer took, when a run has ended; runs wait for that."""
+
     def set_input_shape(self, name: str, shape: tuple[int, ...]) -> bool:
         """Sets the shape of an input; False where the engine does not take it."""
         ...
@@ -128,11 +131,31 @@ class RunningLibrary(Protocol):
         ...
 
 
+class RtxRuntimeCache(Protocol):
+    """The kernels that TensorRT for RTX compiled."""
+
+    def serialize(self) -> memoryview | None:
+        """Gives them as a buffer; None where it cannot."""
+        ...
+
+    def deserialize(self, blob: bytes) -> bool:
+        """Takes such bytes; False, and nothing changes, where they are not for this machine."""
+        ...
+
+
 class RtxRuntimeConfig(Protocol):
     """How TensorRT for RTX runs an engine, whose kernels it makes on the GPU that is here."""
 
     cuda_graph_strategy: object
     dynamic_shapes_kernel_specialization_strategy: object
+
+    def create_runtime_cache(self) -> RtxRuntimeCache:
+        """Makes an empty cache of kernels."""
+        ...
+
+    def set_runtime_cache(self, cache: RtxRuntimeCache) -> bool:
+        """Has kernels taken from a cache, and new ones added to it."""
+        ...
 
 
 class RtxEngine(ICudaEngine, Protocol):

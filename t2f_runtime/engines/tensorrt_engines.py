@@ -1,7 +1,9 @@
 """TensorRT and TensorRT for RTX: whether they run here, and which engines of a bundle they take."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from t2f_runtime.bundle import Bundle
 from t2f_runtime.engine_choice import NAMES, RTX_TARGETS, Machine, build_command, choose_engines
@@ -9,6 +11,7 @@ from t2f_runtime.engine_index import EngineEntry, Flavour
 from t2f_runtime.engines.cuda import Cuda
 from t2f_runtime.engines.gpu import Device, this_platform
 from t2f_runtime.engines.host import Host, check_device, describe_device
+from t2f_runtime.engines.kernel_cache import KernelFile, KernelKey
 from t2f_runtime.engines.libraries import check_version, how_to_install
 from t2f_runtime.engines.names import FLAVOURS, EngineName
 from t2f_runtime.engines.plan import LoadedPlan
@@ -16,11 +19,12 @@ from t2f_runtime.engines.prepared import EngineWish, Prepared, precisions
 from t2f_runtime.engines.running import RunningEngine
 from t2f_runtime.engines.tensorrt_api import RunningLibrary
 from t2f_runtime.engines.unavailable import UnavailableEngineError
-from t2f_runtime.errors import EngineError
+from t2f_runtime.errors import EngineError, MissingPackageError
 from t2f_runtime.manifest import Graph, Precision
 from t2f_runtime.manifest_fields import Network
-from t2f_runtime.sessions import Session
 from t2f_runtime.sessions.tensorrt_session import TensorrtSession
+
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +39,8 @@ class TensorrtHost:
     """The GPU."""
     cuda: Cuda
     """The same GPU, for memory and streams."""
+    cache: Path | None
+    """T2F's cache folder; None where nobody can tell where it is."""
 
     @property
     def machine(self) -> Machine:
@@ -71,7 +77,9 @@ def open_host(flavour: Flavour, index: int, host: Host) -> TensorrtHost:
     cuda = Cuda(host.load_cuda(), index)
     library = host.load_library(flavour)
     check_version(library, flavour)
-    return TensorrtHost(flavour=flavour, library=library, device=device, cuda=cuda)
+    return TensorrtHost(
+        flavour=flavour, library=library, device=device, cuda=cuda, cache=_cache_folder(host)
+    )
 
 
 def prepare_tensorrt(name: EngineName, bundle: Bundle, wish: EngineWish, host: Host) -> Prepared:
@@ -97,7 +105,7 @@ def prepare_tensorrt(name: EngineName, bundle: Bundle, wish: EngineWish, host: H
             precision=precision,
         ),
         precision=precision,
-        open_network=lambda network, graph: _open_network(bundle, opened, entries[network], graph),
+        open_network=lambda network, graph: load_engine(bundle, opened, entries[network], graph),
     )
 
 
@@ -128,7 +136,27 @@ def _engines(
     return choose_engines(bundle.manifest, host.machine, precision, bundle=str(bundle.path))
 
 
-def _open_network(bundle: Bundle, host: TensorrtHost, entry: EngineEntry, graph: Graph) -> Session:
+def load_engine(
+    bundle: Bundle,
+    host: TensorrtHost,
+    entry: EngineEntry,
+    graph: Graph,
+    *,
+    profiler: object | None = None,
+) -> TensorrtSession:
+    """Loads one engine of a bundle.
+
+    Args:
+        bundle: The bundle.
+        host: The machine, which the engine fits.
+        entry: The engine.
+        graph: The network, as the manifest describes it.
+        profiler: As of `TensorrtSession`.
+
+    Raises:
+        BundleError: The engine is not what the index says.
+        EngineError: It does not load or is of another network; the message says what builds it.
+    """
     options = entry.key.options
     plan = bundle.read_engine(entry)
     try:
@@ -147,9 +175,34 @@ def _open_network(bundle: Bundle, host: TensorrtHost, entry: EngineEntry, graph:
             graph=graph,
             profile=entry.key.profile,
             cuda=host.cuda,
+            kernels=_kernel_file(host, entry),
+            profiler=profiler,
         )
     except EngineError as error:
         raise EngineError(
             f"{bundle.path} has {entry.file}: {error}; "
             f"{build_command(str(bundle.path), host.machine, entry.key.precision)} --force"
         ) from error
+
+
+def _kernel_file(host: TensorrtHost, entry: EngineEntry) -> KernelFile | None:
+    """Where the kernels of an engine are kept; None for TensorRT, whose engines hold them."""
+    if host.flavour != "rtx" or host.cache is None:
+        return None
+    key = KernelKey(
+        engine_sha256=entry.sha256,
+        gpu=host.device.name,
+        compute_capability=host.device.compute_capability,
+        multiprocessors=host.device.multiprocessors,
+        driver=host.cuda.driver_version,
+        library_version=host.library.__version__,
+    )
+    return KernelFile(host.cache, key)
+
+
+def _cache_folder(host: Host) -> Path | None:
+    try:
+        return host.cache_folder()
+    except MissingPackageError as error:  # a cache is no reason not to draw
+        _logger.info("what TensorRT for RTX compiles is not kept: %s", error)
+        return None

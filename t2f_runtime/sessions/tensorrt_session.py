@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from t2f_runtime.engine_index import Flavour, ShapeRange
 from t2f_runtime.engines.cuda import Cuda
+from t2f_runtime.engines.kernel_cache import KeptKernels, KernelFile
 from t2f_runtime.engines.plan import LoadedPlan
 from t2f_runtime.engines.tensorrt_api import (
     IExecutionContext,
@@ -48,6 +49,9 @@ class TensorrtSession:
         graph: The network, as the manifest describes it.
         profile: The shapes that the engine takes, by the input's name.
         cuda: The GPU.
+        kernels: Where TensorRT for RTX keeps what it compiles; None keeps nothing.
+        profiler: An `IProfiler` of the library, which is told what each layer takes. Runs are
+            slower with one, and not recorded.
 
     Raises:
         EngineError: The engine is not of the network, or the GPU lacks the memory.
@@ -62,21 +66,28 @@ class TensorrtSession:
         graph: Graph,
         profile: Mapping[str, ShapeRange],
         cuda: Cuda,
+        kernels: KernelFile | None = None,
+        profiler: object | None = None,
     ) -> None:
         _check_tensors(library, plan, graph)
         self._is_fixed = all(
             size == BATCH or isinstance(size, int) for size in _sizes(graph.inputs)
         )
-        self._records = self._is_fixed and flavour == "tensorrt"
+        self._may_record = self._is_fixed and profiler is None
+        self._records = self._may_record and flavour == "tensorrt"
         # In this order, in which they end too: a context uses what comes after it.
         self._context: IExecutionContext | None = None
         self._config: RtxRuntimeConfig | None = None
+        self._kernels: KeptKernels | None = None
         self._plan: LoadedPlan | None = plan
         self._messages = plan.messages
+        self._drawn: set[tuple[tuple[int, ...], ...]] = set()
         with cuda.in_use():
-            self._context = self._make_context(library, plan, flavour)
+            self._context = self._make_context(library, plan, flavour, kernels)
             if self._context is None:
                 raise EngineError(f"the GPU has no memory to run it: {plan.messages.told()}")
+            if profiler is not None:
+                self._context.profiler = profiler
             self._memory = _Memory(cuda)
         self._graph = graph
         self._profile = profile
@@ -99,6 +110,7 @@ class TensorrtSession:
                 for tensor in self._graph.inputs:
                     self._memory.tensors[tensor.name].host[...] = inputs[tensor.name]
                 self._execute(self._context)
+                self._keep_kernels()
             return {
                 tensor.name: self._memory.tensors[tensor.name].host.copy()
                 for tensor in self._graph.outputs
@@ -107,11 +119,15 @@ class TensorrtSession:
     def close(self) -> None:
         """Gives the GPU's memory back, that of the engine too; a second time does nothing."""
         with self._lock:
-            self._context = self._config = self._plan = None
+            self._context = self._config = self._kernels = self._plan = None
             self._release()
 
     def _make_context(
-        self, library: RunningLibrary, plan: LoadedPlan, flavour: Flavour
+        self,
+        library: RunningLibrary,
+        plan: LoadedPlan,
+        flavour: Flavour,
+        kernels: KernelFile | None,
     ) -> IExecutionContext | None:
         if flavour == "tensorrt":
             return plan.engine.create_execution_context()
@@ -119,7 +135,7 @@ class TensorrtSession:
         self._config = config = engine.create_runtime_config()
         graphs, choices = rtx.CudaGraphStrategy, rtx.DynamicShapesKernelSpecializationStrategy
         config.cuda_graph_strategy = (
-            graphs.WHOLE_GRAPH_CAPTURE if self._is_fixed else graphs.DISABLED
+            graphs.WHOLE_GRAPH_CAPTURE if self._may_record else graphs.DISABLED
         )
         # Left alone, it draws the first faces with general kernels and later ones with others, made
         # for the shape in the meantime, which round otherwise: a seed would not keep its face. The
@@ -127,7 +143,22 @@ class TensorrtSession:
         config.dynamic_shapes_kernel_specialization_strategy = (
             choices.EAGER if self._is_fixed else choices.NONE
         )
+        if kernels is not None:
+            self._kernels = KeptKernels(config, kernels)
+            plan.messages.forget()  # why it did not take what was kept
         return engine.create_execution_context(config)
+
+    def _keep_kernels(self) -> None:
+        """Keeps what a run made the library compile, at once: a kiosk's power may be cut.
+
+        Where the length varies, one set of kernels serves all lengths; see `_make_context`.
+        """
+        if self._kernels is None:
+            return
+        shapes = tuple(self._shapes.values()) if self._is_fixed else ()
+        if shapes not in self._drawn:
+            self._drawn.add(shapes)
+            self._kernels.keep()
 
     def _check_inputs(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, tuple[int, ...]]:
         """Refuses what the engine was not built for, before anything on the GPU is touched."""

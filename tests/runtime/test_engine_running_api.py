@@ -22,6 +22,7 @@ RTX_CLASSES = {
     api.RtxCudaGraphStrategies: "CudaGraphStrategy",
     api.RtxEngine: "ICudaEngine",
     api.RtxRunningLibrary: "__module__",
+    api.RtxRuntimeCache: "IRuntimeCache",
     api.RtxRuntimeConfig: "IRuntimeConfig",
     api.RtxSpecializations: "DynamicShapesKernelSpecializationStrategy",
 }

@@ -4,6 +4,7 @@ import gc
 import threading
 import weakref
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -37,7 +38,7 @@ def graphs(tiny_manifest):
 def open_network(cuda, graphs):
     """Opens a network in a version; gives the session and the contexts of the stand-in."""
 
-    def open_network(version, network="generator", *, on=None, **behaviour):
+    def open_network(version, network="generator", *, profiler=None, on=None, **behaviour):
         graph = getattr(graphs, network)
         gpu = on or Cuda(cuda, 0)
         library = fake_library(version, cuda=gpu._runtime, **behaviour)
@@ -55,6 +56,7 @@ def open_network(cuda, graphs):
             graph=graph,
             profile=profile_of(graph),
             cuda=gpu,
+            profiler=profiler,
         )
         return session, library.Runtime._behaviour.contexts
 
@@ -333,6 +335,22 @@ def test_a_closed_session_lets_its_engine_go(open_network, version):
     session.close()
     gc.collect()
     assert engine() is None
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_profiler_is_told_what_layers_take_and_nothing_is_recorded(open_network, cuda, version):
+    told = []
+    profiler = SimpleNamespace(report_layer_time=lambda name, ms: told.append((name, ms)))
+    layers = [("convolution_0", 0.25), ("image", 0.5)]
+    session, contexts = open_network(version, profiler=profiler, layers=layers)
+    for seed in range(3):
+        np.testing.assert_array_equal(
+            session.run({LATENT: latent(seed)})[IMAGE], picture_of(latent(seed))
+        )
+    assert told == 3 * layers
+    assert "cudaStreamBeginCapture" not in cuda.calls
+    config = contexts[0]._config
+    assert config is None or config.cuda_graph_strategy.name == "DISABLED"
 
 
 def test_an_engine_of_another_network_is_refused(cuda, graphs):
