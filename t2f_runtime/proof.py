@@ -1,8 +1,8 @@
 """A proof: what was drawn with every network and engine, how far it was off, and what was not run.
 
 The runtime proves what it can with what a kiosk has: each precision, in ONNX Runtime and in every
-engine that works on its GPU, against the bundle's reference pictures. Packages above it prove more;
-they register a `Prover`.
+engine that works on its GPU, or in those that are named, against the bundle's reference pictures.
+Packages above it prove more; they register a `Prover`.
 """
 
 import platform
@@ -113,6 +113,9 @@ class ProofRequest:
     """Whether a signed bundle may lose its signature by that."""
     threads: int | None = None
     """As in `FaceGenerator.load`."""
+    engines: tuple[EngineName, ...] = ()
+    """What draws, each of which must; empty takes ONNX Runtime on the CPU, and `GPU_ENGINES` as far
+    as they work here."""
 
     @property
     def is_plain(self) -> bool:
@@ -134,19 +137,20 @@ def prove(bundle: Bundle, request: ProofRequest, tell: Callable[[str], None]) ->
         tell: Told, in words, what is being done.
 
     Raises:
-        EngineError: An engine cannot run the bundle.
+        EngineError: An engine that must draw cannot run the bundle; the message says what to do.
         MissingPackageError: More is wanted than the runtime can prove, and the package that can is
             not installed.
         VerificationError: The bundle has no reference pictures.
     """
     if not request.is_plain:
         return _load_prover()(bundle, request, tell)
-    reports = [
-        measure(bundle, engine=ENGINE, precision=precision, threads=request.threads)
-        for precision in precisions_of(bundle.manifest)
-    ]
-    not_run = []
-    for tried in open_on_gpu(bundle):
+    reports, not_run = [], []
+    if not request.engines:
+        reports += [
+            measure(bundle, engine=ENGINE, precision=precision, threads=request.threads)
+            for precision in precisions_of(bundle.manifest)
+        ]
+    for tried in open_engines(bundle, request):
         if isinstance(tried, NotRun):
             not_run.append(tried)
         else:
@@ -162,8 +166,8 @@ def prove(bundle: Bundle, request: ProofRequest, tell: Callable[[str], None]) ->
 
 
 @dataclass(frozen=True, slots=True)
-class OpenedOnGpu:
-    """A bundle in an engine on a GPU."""
+class Opened:
+    """A bundle in an engine."""
 
     precision: Precision
     """Precision of the networks."""
@@ -171,19 +175,26 @@ class OpenedOnGpu:
     """What draws with them."""
 
 
-def open_on_gpu(bundle: Bundle) -> Iterator[OpenedOnGpu | NotRun]:
-    """Loads each precision of a bundle into each engine that works on the GPU of this machine.
+def open_engines(bundle: Bundle, request: ProofRequest) -> Iterator[Opened | NotRun]:
+    """Loads each precision of a bundle into the engines that are asked for.
+
+    Where none are, that is each that works on the GPU of this machine; ONNX Runtime on the CPU is
+    left to the caller then.
 
     Args:
         bundle: The bundle.
+        request: What is wanted.
 
     Yields:
         What draws, or what does not draw here, and why.
 
     Raises:
         BundleError: An engine of the bundle is not what its index says.
+        EngineError: An engine that was asked for runs no precision of the bundle here.
     """
-    for name in GPU_ENGINES:
+    for name in request.engines:
+        yield from _open_named(bundle, name, request.threads)
+    for name in () if request.engines else GPU_ENGINES:
         state = probe_engine(name)
         if not state.works:
             yield NotRun(what=name, reason=str(state.reason))
@@ -192,10 +203,26 @@ def open_on_gpu(bundle: Bundle) -> Iterator[OpenedOnGpu | NotRun]:
             yield _open(bundle, name, precision)
 
 
-def _open(bundle: Bundle, name: EngineName, precision: Precision) -> OpenedOnGpu | NotRun:
+def _open_named(bundle: Bundle, name: EngineName, threads: int | None) -> Iterator[Opened | NotRun]:
+    reasons = []
+    precisions = precisions_of(bundle.manifest)
+    for precision in precisions:
+        tried = _open(bundle, name, precision, threads)
+        if isinstance(tried, NotRun):
+            reasons.append(tried.reason)
+        yield tried
+    if len(reasons) == len(precisions):
+        raise EngineError(reasons[0])
+
+
+def _open(
+    bundle: Bundle, name: EngineName, precision: Precision, threads: int | None = None
+) -> Opened | NotRun:
     try:
-        generator = FaceGenerator.from_bundle(bundle, engine=name, precision=precision)
-        return OpenedOnGpu(precision, generator)
+        generator = FaceGenerator.from_bundle(
+            bundle, engine=name, precision=precision, threads=threads
+        )
+        return Opened(precision, generator)
     except EngineError as error:
         return NotRun(what=f"{name} in {precision}", reason=str(error))
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import click
 import msgspec
@@ -9,6 +10,7 @@ import msgspec
 from t2f_runtime.atomic_files import write_atomically
 from t2f_runtime.bundle import Bundle
 from t2f_runtime.commands import BUNDLE, TRUST, describe_parity, printable, read_trusted
+from t2f_runtime.engines.names import EngineName
 from t2f_runtime.errors import VerificationError
 from t2f_runtime.manifest import MANIFEST
 from t2f_runtime.proof import AttributeReport, Proof, ProofRequest, prove
@@ -47,6 +49,16 @@ from t2f_runtime.verification import check_report
     type=click.IntRange(1, 10_000),
     help="With --against: faces to draw beside the reference pictures.  [default: 32]",
 )
+@click.option(
+    "--engine",
+    "engines",
+    metavar="NAME",
+    multiple=True,
+    type=click.Choice(get_args(EngineName)),
+    help=f"Draw with this engine alone, which must work here; may be given several times. One of "
+    f"{', '.join(get_args(EngineName))}; onnx-tensorrt builds its own first, which takes minutes.  "
+    "[default: onnx-cpu, and what works on the GPU]",
+)
 @click.option("--openvino", is_flag=True, help="Draw with OpenVINO as well, a second reader.")
 @click.option(
     "--attributes",
@@ -67,6 +79,7 @@ def verify(  # noqa: PLR0913 (options arrive as arguments)
     faces: int | None,
     key_files: tuple[Path, ...],
     *,
+    engines: tuple[EngineName, ...],
     openvino: bool,
     attributes: bool,
     write: bool,
@@ -80,16 +93,24 @@ def verify(  # noqa: PLR0913 (options arrive as arguments)
     \b
     Examples:
       t2f verify BUNDLE
+      t2f verify BUNDLE --engine tensorrt
       t2f verify BUNDLE --against RUN --openvino --json parity.json
     """  # noqa: D301 (click's mark is the backspace)
-    for option, is_given in (
-        ("--data", data is not None),
-        ("--descriptions", descriptions is not None),
-        ("--faces", faces is not None),
-        ("--attributes", attributes),
-    ):
-        if is_given and run is None:
-            raise click.UsageError(f"{option} goes with --against RUN.")
+    if run is None:
+        _refuse(
+            {
+                "--data": data is not None,
+                "--descriptions": descriptions is not None,
+                "--faces": faces is not None,
+                "--attributes": attributes,
+            },
+            "goes with --against RUN",
+        )
+    if engines:
+        _refuse(
+            {"--openvino": openvino, "--attributes": attributes, "--write": write},
+            "is about more than one engine: leave --engine out",
+        )
     opened = Bundle.open(bundle, keep="float32", trusted=read_trusted(key_files))
     if opened.signer is not None:
         click.echo(f"ok: {MANIFEST} is signed by the trusted key {opened.signer.fingerprint}")
@@ -105,6 +126,7 @@ def verify(  # noqa: PLR0913 (options arrive as arguments)
         is_written=write,
         drops_signature=drop_signature,
         threads=threads,
+        engines=tuple(dict.fromkeys(engines)),
     )
     proof = prove(opened, request, lambda text: click.echo(text, err=True))
     if json_file is not None:
@@ -112,6 +134,13 @@ def verify(  # noqa: PLR0913 (options arrive as arguments)
     for line in describe_proof(proof):
         click.echo(printable(line))
     _check(proof, bundle)
+
+
+def _refuse(options: dict[str, bool], why: str) -> None:
+    """Refuses the first option that is given."""
+    for option, is_given in options.items():
+        if is_given:
+            raise click.UsageError(f"{option} {why}.")
 
 
 def describe_proof(proof: Proof) -> Iterator[str]:

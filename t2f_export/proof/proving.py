@@ -35,7 +35,7 @@ from t2f_runtime.proof import (
     NotRun,
     Proof,
     ProofRequest,
-    open_on_gpu,
+    open_engines,
     this_machine,
 )
 from t2f_runtime.verification import (
@@ -87,14 +87,14 @@ def prove_bundle(bundle: Bundle, request: ProofRequest, tell: Tell) -> Proof:
         _check_may_write(bundle, request)
     run = None if request.run is None else _open_run(bundle, request.run)
     drawn = _faces(bundle, run, request, tell)
-    engines = [ENGINE, OPENVINO] if request.takes_openvino else [ENGINE]
+    engines = [] if request.engines else [ENGINE, *[OPENVINO] * request.takes_openvino]
     reports = [
         _report(_open(bundle, precision, engine, request.threads), precision, drawn, tell)
         for precision in precisions_of(bundle.manifest)
         for engine in engines
     ]
     skipped = list(not_run(request))
-    for tried in open_on_gpu(bundle):
+    for tried in open_engines(bundle, request):
         if isinstance(tried, NotRun):
             skipped.append(tried)
         else:
@@ -130,7 +130,7 @@ def _report(
 
 def not_run(request: ProofRequest) -> Iterator[NotRun]:
     """Lists what could draw on a CPU, and was not asked for."""
-    if not request.takes_openvino:
+    if not request.takes_openvino and not request.engines:
         installed = find_spec("openvino") is not None
         why = "give --openvino" if installed else "not installed: pip install 't2f[verify]'"
         yield NotRun(what=OPENVINO, reason=why)

@@ -156,6 +156,17 @@ def test_verify_fails_where_descriptions_take_less_effect(bundle, run, monkeypat
     )
 
 
+def test_verify_against_a_run_draws_with_a_named_engine_alone(bundle, run, tmp_path):
+    proof = tmp_path / "proof.json"
+    options = ("--against", run, "--engine", "onnx-cpu", "--faces", "2", "--json", proof)
+    result = command("verify", bundle, *options)
+    assert result.exit_code == 0, result.output
+    found = json.loads(proof.read_text())
+    assert {report["engine"] for report in found["reports"]} == {"onnx-cpu"}
+    assert {report["precision"] for report in found["reports"]} == {"float32", "float16"}
+    assert found["not_run"] == []
+
+
 def test_data_without_attributes_are_refused(tmp_path):
     write_faces(tmp_path / "faces", count=40)
     train_tiny_run(tmp_path)

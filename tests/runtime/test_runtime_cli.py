@@ -278,6 +278,31 @@ def test_verify_fails_with_the_numbers(t2f, bundle, tiny_manifest, change_manife
     assert re.match(r"Error: .* draws other faces with onnx-cpu .* levels apart", result.stderr)
 
 
+def test_verify_draws_with_a_named_engine_alone(t2f, tiny_bundle):
+    result = t2f("verify", tiny_bundle, "--engine", "onnx-cpu")
+    lines = [line for line in result.stdout.splitlines() if " has its " not in line]
+    assert result.exit_code == 0
+    assert len(lines) == 1
+    assert lines[0].startswith("ok: 3 faces in float32 with onnx-cpu are ")
+
+
+def test_verify_with_an_engine_that_cannot_run_here_fails_with_the_repair(
+    t2f, tiny_bundle, find_no_gpu
+):
+    for engine in ("tensorrt", "onnx-tensorrt"):
+        result = t2f("verify", tiny_bundle, "--engine", "onnx-cpu", "--engine", engine)
+        assert result.exit_code == 1
+        assert f"Error: engine '{engine}' cannot run here: " in result.stderr
+        assert "; draw with the engine onnx-cpu, or give this machine an NVIDIA" in result.stderr
+
+
+@pytest.mark.parametrize("option", ["--openvino", "--write"])
+def test_verify_refuses_what_a_named_engine_leaves_out(t2f, tiny_bundle, option):
+    result = t2f("verify", tiny_bundle, "--engine", "onnx-cpu", option)
+    fails(result, f"{option} is about more than one engine: leave --engine out", exit_code=2)
+    fails(t2f("verify", tiny_bundle, "--engine", "abacus"), "'abacus' is not one of", exit_code=2)
+
+
 def test_the_version_is_told(t2f):
     assert t2f("--version").stdout == f"t2f, version {__version__}\n"
 
