@@ -1,6 +1,7 @@
 """The engines that are ONNX Runtime on a GPU: its CUDA provider and its TensorRT provider."""
 
 import hashlib
+import re
 from types import ModuleType
 
 from t2f_runtime.bundle import Bundle
@@ -46,7 +47,7 @@ def prepare_onnx_gpu(name: EngineName, bundle: Bundle, wish: EngineWish, host: H
                 graph=graph,
                 precision=precision,
                 maximum_tokens=maximum_tokens,
-                cache=_cache(host, model, precision),
+                cache=_cache(host, model, precision, device),
             )
             if is_tensorrt
             else on_gpu.cuda_providers(wish.device)
@@ -84,15 +85,19 @@ def check_onnx_gpu(name: EngineName, index: int, host: Host) -> tuple[Device, Mo
     return device, onnxruntime
 
 
-def _cache(host: Host, model: bytes, precision: Precision) -> str:
-    """Makes the folder of what the TensorRT provider builds of a network.
+def _cache(host: Host, model: bytes, precision: Precision, device: Device) -> str:
+    """Makes the folder of what the TensorRT provider builds of a network for a GPU.
 
     Not in the bundle, which may be read-only, packed or signed, but in T2F's cache: what lies here
-    is what this machine made for itself.
+    is what this machine made for itself. The provider names its files by the versions of ONNX
+    Runtime and TensorRT, but of the GPU by the compute capability alone, and what was timed on one
+    GPU may be slow on another. Source: ONNX Runtime's documentation, "TensorRT Execution Provider",
+    of trt_engine_cache_enable: hardware changes ask for another cache.
     """
-    folder = (
-        host.cache_folder() / "onnx-tensorrt" / f"{hashlib.sha256(model).hexdigest()}-{precision}"
-    )
+    network = f"{hashlib.sha256(model).hexdigest()}-{precision}"
+    name = "-".join(re.findall(r"[a-z0-9]+", device.name.lower()))
+    gpu = f"{name}-{device.compute_capability}-{device.multiprocessors}"
+    folder = host.cache_folder() / "onnx-tensorrt" / network / gpu
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

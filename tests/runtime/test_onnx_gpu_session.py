@@ -175,7 +175,7 @@ def test_tensorrt_builds_one_engine_for_every_description(tiny_manifest, precisi
     assert options["trt_engine_cache_path"] == options["trt_timing_cache_path"] == "/somewhere"
 
 
-def test_engines_of_the_provider_are_kept_in_the_cache_by_network_and_precision(
+def test_engines_of_the_provider_are_kept_in_the_cache_by_network_precision_and_gpu(
     runtime, tiny_bundle, tmp_path, monkeypatch
 ):
     monkeypatch.setattr("t2f_runtime.engines.onnx_gpu_engines.check_alone", lambda: None)
@@ -187,8 +187,10 @@ def test_engines_of_the_provider_are_kept_in_the_cache_by_network_and_precision(
     graphs = bundle.manifest.graphs["float32"]
     hashes = [bundle.manifest.files[g.file].sha256 for g in (graphs.generator, graphs.text_encoder)]
     paths = [providers[0][1]["trt_engine_cache_path"] for _, _, providers, _ in runtime.opened]
-    assert paths == [str(tmp_path / "onnx-tensorrt" / f"{sha256}-float32") for sha256 in hashes]
-    assert all((tmp_path / "onnx-tensorrt" / f"{sha256}-float32").is_dir() for sha256 in hashes)
+    gpu = "nvidia-rtx-4070-sm_89-46"
+    folders = [tmp_path / "onnx-tensorrt" / f"{sha256}-float32" / gpu for sha256 in hashes]
+    assert paths == [str(folder) for folder in folders]
+    assert all(folder.is_dir() for folder in folders)
 
 
 def test_a_gpu_runs_the_form_of_convolutions(runtime, bundle, change_manifest, monkeypatch):
