@@ -5,6 +5,7 @@ from typing import Any
 
 from charts import Bar, Dot, Line, Stack, bars, dots, lines, stacks
 from tables import Chart, Section, Table
+from tensorrt_section import tensorrt_section
 
 Content = Mapping[str, Any]
 """What a script wrote."""
@@ -326,6 +327,10 @@ def guard_section(content: Content) -> Section:
 BUILDERS: dict[str, tuple[str, Callable[[Content], Section]]] = {
     "peers": ("From a description to a face, beside peers", peers_section),
     "roofline": ("Distance from the limit", roofline_section),
+    "tensorrt_layers": (
+        "Distance from the limit, on a GPU",
+        lambda content: tensorrt_section(content, machine_line(content)),
+    ),
     "growth": ("How cost grows", growth_section),
     "start_up": ("Start-up, size and memory", start_up_section),
     "quality": ("Quality against speed", quality_section),

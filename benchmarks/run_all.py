@@ -83,6 +83,7 @@ def main() -> None:
         steps = {
             "peers": [str(options.peer_venv), *common, *kept],
             "roofline": [*common, *kept],
+            "tensorrt_layers": [*common, *kept],
             "start_up": [*common, *kept],
             "growth": [*common, *kept],
         }
