@@ -40,7 +40,8 @@ class TensorrtHost:
     cuda: Cuda
     """The same GPU, for memory and streams."""
     cache: Path | None
-    """T2F's cache folder; None where nobody can tell where it is."""
+    """T2F's cache folder; None for TensorRT, whose engines hold their kernels, and where nobody can
+    tell where it is."""
 
     @property
     def machine(self) -> Machine:
@@ -77,9 +78,8 @@ def open_host(flavour: Flavour, index: int, host: Host) -> TensorrtHost:
     cuda = Cuda(host.load_cuda(), index)
     library = host.load_library(flavour)
     check_version(library, flavour)
-    return TensorrtHost(
-        flavour=flavour, library=library, device=device, cuda=cuda, cache=_cache_folder(host)
-    )
+    cache = _cache_folder(host) if flavour == "rtx" else None
+    return TensorrtHost(flavour=flavour, library=library, device=device, cuda=cuda, cache=cache)
 
 
 def prepare_tensorrt(name: EngineName, bundle: Bundle, wish: EngineWish, host: Host) -> Prepared:
@@ -186,8 +186,8 @@ def load_engine(
 
 
 def _kernel_file(host: TensorrtHost, entry: EngineEntry) -> KernelFile | None:
-    """Where the kernels of an engine are kept; None for TensorRT, whose engines hold them."""
-    if host.flavour != "rtx" or host.cache is None:
+    """Where the kernels of an engine are kept; None where they are not."""
+    if host.cache is None:
         return None
     key = KernelKey(
         engine_sha256=entry.sha256,

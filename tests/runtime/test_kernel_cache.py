@@ -163,6 +163,17 @@ def test_a_cache_that_nobody_can_find_is_done_without(start, caplog):
     assert "what TensorRT for RTX compiles is not kept: this machine has no cache" in caplog.text
 
 
+def test_tensorrt_keeps_nothing_since_its_engines_hold_their_kernels(bundle, tmp_path, caplog):
+    caplog.set_level(logging.INFO)
+    add_engines(bundle, "tensorrt 11.4")
+    for cache in (tmp_path / "cache", None):
+        machine = fake_machine("tensorrt 11.4", cache=cache)
+        networks = open_engine(Bundle.open(bundle), EngineWish(engine="tensorrt"), machine)
+        networks.generator.run({LATENT: np.ones((1, 8), dtype=np.float32)})
+    assert not (tmp_path / "cache").exists()
+    assert caplog.records == []
+
+
 def test_the_files_that_were_not_used_for_longest_go_first(tmp_path):
     size = 1000
     files = [
