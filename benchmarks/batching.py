@@ -15,7 +15,7 @@ import numpy as np
 
 from t2f_runtime.bundle import Bundle
 from t2f_runtime.latent import draw_noise, on_hypersphere
-from t2f_runtime.manifest import GENERATOR, IMAGE, LATENT
+from t2f_runtime.manifest import IMAGE, LATENT, processor_generator
 from t2f_runtime.sessions.onnx_session import OnnxSession
 
 
@@ -27,7 +27,8 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=15)
     arguments = parser.parse_args()
     bundle = Bundle.open(arguments.bundle)
-    session = OnnxSession(bundle.read(GENERATOR), threads=None)
+    form = processor_generator(bundle.manifest, "float32")
+    session = OnnxSession(bundle.read(form), threads=None)
     size = bundle.manifest.latent_size
     noise = np.stack([draw_noise(0, index, size) for index in range(arguments.batch)])
     latents = on_hypersphere(noise)

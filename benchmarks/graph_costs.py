@@ -67,13 +67,15 @@ def layer_costs(model: onnx.ModelProto, inputs: Mapping[str, Shape]) -> list[Lay
         ValueError: If a node belongs to no layer, or its shape cannot be told.
     """
     shapes = tensor_shapes(model, inputs)
-    weights = {tensor.name for tensor in model.graph.initializer}
+    weights = constants(model)
     costs: dict[str, LayerCost] = {}
     layer_of_tensor: dict[str, str] = {}
     for node in model.graph.node:
         layer = layer_of(node.name)
         if layer is None:
             raise ValueError(f"node {node.name!r} belongs to no layer that is known")
+        if node.output[0] in weights:
+            continue
         cost = costs.setdefault(layer, LayerCost(layer))
         cost.operations += node_operations(node, shapes)
         _describe(cost, node, shapes)
@@ -82,8 +84,17 @@ def layer_costs(model: onnx.ModelProto, inputs: Mapping[str, Shape]) -> list[Lay
                 cost.weight_bytes += FLOAT_BYTES * math.prod(shapes[name])
         for name in node.output:
             layer_of_tensor[name] = layer
-    _count_activations(model, shapes, layer_of_tensor, costs)
+    _count_activations(model, shapes, weights, layer_of_tensor, costs)
     return list(costs.values())
+
+
+def constants(model: onnx.ModelProto) -> set[str]:
+    """The names of weights, and of what engines compute from weights alone when they load."""
+    names = {tensor.name for tensor in model.graph.initializer}
+    for node in model.graph.node:
+        if names.issuperset(node.input):
+            names.update(node.output)
+    return names
 
 
 def tensor_shapes(model: onnx.ModelProto, inputs: Mapping[str, Shape]) -> dict[str, Shape]:
@@ -119,6 +130,10 @@ def node_operations(node: onnx.NodeProto, shapes: Mapping[str, Shape]) -> float:
             return 2.0 * results * shapes[node.input[0]][-1]
         case "Concat" | "DepthToSpace" | "Reshape" | "Transpose" | "Slice" | "Cast":
             return 0.0
+        case "Gather" | "Pad":
+            return 0.0
+        case "ReduceMean":
+            return float(math.prod(shapes[node.input[0]]))
         case _:
             return float(results)
 
@@ -140,13 +155,15 @@ def _describe(cost: LayerCost, node: onnx.NodeProto, shapes: Mapping[str, Shape]
 def _count_activations(
     model: onnx.ModelProto,
     shapes: Mapping[str, Shape],
+    weights: set[str],
     layer_of_tensor: Mapping[str, str],
     costs: Mapping[str, LayerCost],
 ) -> None:
     outputs = {value.name for value in model.graph.output}
-    weights = {tensor.name for tensor in model.graph.initializer}
     seen: set[tuple[str, str]] = set()
     for node in model.graph.node:
+        if node.output[0] in weights:
+            continue
         layer = layer_of_tensor[node.output[0]]
         for name in _strangers(node.input, layer, layer_of_tensor, weights):
             size = FLOAT_BYTES * math.prod(shapes[name])

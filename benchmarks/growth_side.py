@@ -34,7 +34,8 @@ def drawing(folder: Path, threads: int) -> Answer:
     bundle = Bundle.open(folder / BUNDLE)
     tokenizer = open_tokenizer(bundle)
     encoder = TimedSession(onnx_runtime(bundle.read(manifest.TEXT_ENCODER), threads))
-    session = TimedSession(onnx_runtime(bundle.read(manifest.GENERATOR), threads))
+    form = manifest.processor_generator(bundle.manifest, "float32")
+    session = TimedSession(onnx_runtime(bundle.read(form), threads))
     generator = FaceGenerator(
         bundle.manifest, tokenizer=tokenizer, text_encoder=encoder, generator=session
     )

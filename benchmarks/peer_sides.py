@@ -54,8 +54,16 @@ class TimedSession:
         return outputs
 
 
-def t2f_with(engine: Callable[[bytes, int], Any]) -> Callable[[Path, int], Opened]:
-    """T2F's runtime with an engine of its own choice for both networks."""
+def t2f_with(
+    engine: Callable[[bytes, int], Any], *, convolves: bool = False
+) -> Callable[[Path, int], Opened]:
+    """T2F's runtime with an engine of its own choice for both networks.
+
+    Args:
+        engine: Opens a network.
+        convolves: Whether it is given generator.onnx, as engines on a GPU are, in place of the form
+            for processors.
+    """
 
     def opened(folder: Path, threads: int) -> Opened:
         from t2f_runtime import manifest  # noqa: PLC0415 (one side at a time)
@@ -65,7 +73,9 @@ def t2f_with(engine: Callable[[bytes, int], Any]) -> Callable[[Path, int], Opene
 
         bundle = Bundle.open(folder / BUNDLE)
         encoder = TimedSession(engine(bundle.read(manifest.TEXT_ENCODER), threads))
-        drawing = TimedSession(engine(bundle.read(manifest.GENERATOR), threads))
+        form = manifest.processor_generator(bundle.manifest, "float32")
+        file = manifest.GENERATOR if convolves else form
+        drawing = TimedSession(engine(bundle.read(file), threads))
         generator = FaceGenerator(
             bundle.manifest,
             tokenizer=open_tokenizer(bundle),
@@ -262,10 +272,14 @@ OURS = "T2F in ONNX Runtime"
 EAGER = "torch, eager"
 PLAIN = "plain torch.onnx export in ONNX Runtime"
 OPENVINO = "T2F's graphs in OpenVINO"
+CONVOLVED = "T2F's convolutions in ONNX Runtime"
+CONVOLVED_OPENVINO = "T2F's convolutions in OpenVINO"
 
 SIDES: dict[str, Side] = {
     OURS: Side(t2f_with(onnx_runtime)),
     OPENVINO: Side(t2f_with(openvino), lacks_package("openvino")),
+    CONVOLVED: Side(t2f_with(onnx_runtime, convolves=True)),
+    CONVOLVED_OPENVINO: Side(t2f_with(openvino, convolves=True), lacks_package("openvino")),
     PLAIN: Side(plain_side("CPUExecutionProvider")),
     EAGER: Side(torch_side("eager")),
     "torch, eager, plain form": Side(torch_side("plain")),

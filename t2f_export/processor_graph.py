@@ -261,18 +261,18 @@ def _draw_rows(build: GraphBuilder, features: _Rows, generator: FrozenGenerator)
     """To the picture, whose pixels come into their order as bytes."""
     side = features.side
     layer = levels_layer(generator)
-    flat = build.node(
-        "Reshape", [features.name, _shape(build, "flat", -1, features.channels)], "flat"
-    )
-    weights = [
+    flat = _shape(build, "levels_flat", -1, features.channels)
+    inputs = [
+        build.node("Reshape", [features.name, flat], "levels_flat"),
         build.weight("levels_kernel", layer.kernel[:, :, 0, 0]),
         build.weight("levels_bias", layer.bias),
     ]
-    levels = clip_levels(build, build.node("Gemm", [flat, *weights], "levels", transB=1))
-    cast = build.node("Cast", [levels], "bytes", to=TensorProto.UINT8)
-    rows = build.node("Reshape", [cast, _shape(build, "rgb", -1, side * side, 3)], "rgb")
-    order = build.weight("order", features.places.reshape(-1).astype(np.int32))
-    ordered = build.node("Gather", [rows, order], "ordered", axis=1)
+    levels = clip_levels(build, build.node("Gemm", inputs, "levels", transB=1))
+    cast = build.node("Cast", [levels], "levels_bytes", to=TensorProto.UINT8)
+    by_pixel = _shape(build, "levels_rows", -1, side * side, 3)
+    rows = build.node("Reshape", [cast, by_pixel], "levels_rows")
+    order = build.weight("levels_places", features.places.reshape(-1).astype(np.int32))
+    ordered = build.node("Gather", [rows, order], "levels_gathered", axis=1)
     build.node("Reshape", [ordered, _shape(build, IMAGE, 0, side, side, 3)], IMAGE)
 
 
@@ -281,11 +281,12 @@ def _draw_convolved(
 ) -> None:
     """The layers from `start` on as convolutions, and the picture."""
     side = rows.side
-    order = build.weight("order", rows.places.reshape(-1).astype(np.int32))
-    ordered = build.node("Gather", [rows.name, order], "ordered", axis=1)
-    by_channel = build.node("Transpose", [ordered], "by_channel", perm=[0, 2, 1])
-    shape = _shape(build, "features", 0, rows.channels, side, side)
-    features = build.node("Reshape", [by_channel, shape], "features")
+    name = f"convolution_{start}"
+    order = build.weight(f"{name}_places", rows.places.reshape(-1).astype(np.int32))
+    ordered = build.node("Gather", [rows.name, order], f"{name}_gathered", axis=1)
+    by_channel = build.node("Transpose", [ordered], f"{name}_by_channel", perm=[0, 2, 1])
+    shape = _shape(build, f"{name}_features", 0, rows.channels, side, side)
+    features = build.node("Reshape", [by_channel, shape], f"{name}_features")
     rest = generator.convolutions[start:]
     add_norm_shares(build, *(len(convolution.bias) for convolution in rest))
     for index, convolution in enumerate(rest, start):

@@ -8,6 +8,7 @@ import torch
 
 from t2f_export.frozen_model import freeze_generator
 from t2f_export.onnx_graph import generator_graph
+from t2f_export.processor_graph import processor_graph
 from t2f_runtime import FaceGenerator
 from t2f_train.generator import Generator
 from t2f_train.model import to_pixels
@@ -84,6 +85,11 @@ def test_the_profile_of_a_run_is_mapped_to_layers_and_kinds(script):
         ("convolution_10_active_nchwc", "Conv", 40),
         ("convolution_10_mean_nchwc", "Conv", 4),
         ("convolution_1_parts", "Concat", 6),
+        ("convolution_8_gathered", "Gather", 4),
+        ("convolution_8_pixels_mapped", "MatMul", 10),
+        ("convolution_8_product", "MatMul", 9),
+        ("convolution_8_results_mapped", "MatMul", 20),
+        ("convolution_8_normed/SimplifiedLayerNormFusion/", "SimplifiedLayerNormalization", 11),
         ("clipped_nchwc", "Conv", 7),
         ("image", "Cast", 1),
     ]
@@ -92,10 +98,18 @@ def test_the_profile_of_a_run_is_mapped_to_layers_and_kinds(script):
         for ts, (name, operator, dur) in enumerate(names)
     ]
     times = script("roofline").layer_times(list(reversed(events)))
-    assert times["dense"] == {"product": 5, "norm": 2, "moving": 3, "other": 0}
-    assert times["convolution 10"] == {"product": 40, "norm": 4, "moving": 0, "other": 0}
+    nothing = dict.fromkeys(script("roofline").KINDS, 0)
+    assert times["dense"] == {**nothing, "product": 5, "norm": 2, "moving": 3}
+    assert times["convolution 10"] == {**nothing, "product": 40, "norm": 4}
     assert times["convolution 1"]["moving"] == 6
-    assert times["to RGB"] == {"product": 7, "norm": 0, "moving": 0, "other": 1}
+    assert times["convolution 8"] == {
+        "product": 9,
+        "tiles": 30,
+        "norm": 11,
+        "moving": 4,
+        "other": 0,
+    }
+    assert times["to RGB"] == {**nothing, "product": 7, "other": 1}
 
 
 def test_every_estimate_says_that_it_is_one_and_where_it_is_from(script, costs):
@@ -105,6 +119,31 @@ def test_every_estimate_says_that_it_is_one_and_where_it_is_from(script, costs):
         assert row["is_estimate"]
         assert row["source"].startswith("NVIDIA, ")
         assert 0 < row["float16_ms"] < row["float32_ms"]
+
+
+@pytest.fixture
+def tiled():
+    torch.manual_seed(0)
+    return processor_graph(freeze_generator(Generator(LATENT, (64, 64, 64)).eval(), 2))
+
+
+def test_the_form_for_processors_is_counted_as_it_is_computed(script, tiled):
+    found = script("graph_costs").layer_costs(tiled, {"latent": (1, LATENT)})
+    costs = {cost.name: cost for cost in found}
+    assert list(costs) == ["dense", *(f"convolution {n}" for n in range(5)), "to RGB"]
+
+    def norm(pixels):
+        # Bias, leaky ReLU, square, mean, division, ones: a value each; the offset and the root.
+        return pixels * (6 * 64 + 2)
+
+    # One product of all that a kernel meets.
+    assert costs["convolution 0"].operations == 2 * 9 * 64 * 64 * 16 + norm(16)
+    # 16 tiles of 3x3 products, and the matrices from 3x3 pixels and to 2x2 results.
+    maps = 2 * 16 * 64 * (9 * 9 + 9 * 4)
+    assert costs["convolution 1"].operations == 2 * 9 * 64 * 64 * 16 + maps + norm(64)
+    # What is folded is no operation, and is read once, as large as it is then.
+    kernels = 4 * 9 * 64 * 64
+    assert kernels < costs["convolution 1"].weight_bytes < 1.1 * kernels
 
 
 def test_the_plain_form_draws_what_the_fused_one_draws(script):
