@@ -61,6 +61,7 @@ class FakeCuda:
         self.numbers = itertools.count(1)
         self.on_gpu, self.pinned, self.streams = {}, {}, {}
         self.graphs, self.replays, self.calls = set(), 0, []
+        self.marks, self.milliseconds = set(), itertools.count(0, 5)
         self.capturing = None
         self.is_broken = False
         self.most_bytes = 0
@@ -119,6 +120,31 @@ class FakeCuda:
             if not step():
                 self.is_broken = True
         return (Status.cudaErrorLaunchFailure if self.is_broken else OK,)
+
+    def cudaMemGetInfo(self):
+        return (OK, self.memory - sum(map(len, self.on_gpu.values())), self.memory)
+
+    def cudaEventCreate(self):
+        event = SimpleNamespace(when=None)
+        self.marks.add(id(event))
+        return (OK, event)
+
+    def cudaEventRecord(self, event, stream):
+        def date():
+            event.when = next(self.milliseconds)
+            return True
+
+        if id(event) not in self.marks or self.capturing is stream:
+            return (INVALID,)
+        self.enqueue(stream.number, date)
+        return (OK,)
+
+    def cudaEventElapsedTime(self, start, end):
+        return (OK, float(end.when - start.when))
+
+    def cudaEventDestroy(self, event):
+        self.marks.remove(id(event))
+        return (OK,)
 
     def cudaMalloc(self, size):
         if sum(map(len, self.on_gpu.values())) + size > self.memory:
@@ -200,4 +226,5 @@ class FakeCuda:
     @property
     def held(self):
         """How much of everything has not been given back."""
-        return (len(self.on_gpu), len(self.pinned), len(self.streams), len(self.graphs))
+        kinds = (self.on_gpu, self.pinned, self.streams, self.graphs | self.marks)
+        return tuple(map(len, kinds))

@@ -53,6 +53,9 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 
     samples: list[Seconds]
     """The stages of each run; none of a warm-up."""
+    gpu_seconds: list[float]
+    """What the generator took in each of these runs by the GPU's own clock; none where it tells
+    none."""
     runs: int
     """How many runs there were."""
     is_steady: bool

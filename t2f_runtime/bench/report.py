@@ -51,6 +51,9 @@ class CaseResult(msgspec.Struct, frozen=True, kw_only=True):
     """Faces that one run draws, all of one description."""
     stages: dict[Stage, Spread]
     """Seconds of one run."""
+    gpu: Spread | None
+    """Seconds of the generator's run by CUDA's events, with its copies to and fro: the part of
+    `draw` that is the GPU's. None on a CPU, and in ONNX Runtime, whose stream is its own."""
     rounds: list[float]
     """Seconds of one whole run, the median of each round: what is compared."""
     faces_per_second: float

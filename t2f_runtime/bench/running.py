@@ -71,6 +71,7 @@ class _Case:
     meter: Meter | None
     warm_up: Answer
     samples: list[Seconds] = field(default_factory=list)
+    gpu_seconds: list[float] = field(default_factory=list)
     rounds: list[float] = field(default_factory=list)
     joules: float = 0.0
 
@@ -87,6 +88,7 @@ class _Case:
         else:
             self.joules += self.meter.measure(lambda: answers.append(self.side.ask(request)))
         self.samples += answers[0].samples
+        self.gpu_seconds += answers[0].gpu_seconds
         self.rounds.append(median_of(answers[0].samples)["whole"])
         return answers[0]
 
@@ -100,6 +102,7 @@ class _Case:
             precision=self.options.precision,
             batch=self.batch,
             stages={stage: spread([s[stage] for s in self.samples]) for stage in STAGES},
+            gpu=spread(self.gpu_seconds) if self.gpu_seconds else None,
             rounds=self.rounds,
             faces_per_second=faces / sum(sample["whole"] for sample in self.samples),
             warm_up_runs=self.warm_up.runs,

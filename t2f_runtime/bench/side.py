@@ -70,6 +70,7 @@ class Side:
         self._staged = StagedGenerator(bundle, wish)
         self._texts = described_faces(bundle)
         self._run = 0
+        self._gpu_seconds: list[float] = []
         self._time(1)
         engine = self._staged.generator.engine
         self.greeting = Greeting(
@@ -81,6 +82,7 @@ class Side:
     def answer(self, request: Request) -> Answer:
         """Runs for a while, or until the runs are steady."""
         samples: list[Seconds] = []
+        self._gpu_seconds = []
         error, runs, is_steady = None, 0, False
         try:
             if request.warm_up:
@@ -92,6 +94,7 @@ class Side:
             error = str(failure)
         return Answer(
             samples=samples,
+            gpu_seconds=[] if request.warm_up else self._gpu_seconds,
             runs=runs,
             is_steady=is_steady,
             peak_bytes=peak_bytes(),
@@ -111,7 +114,10 @@ class Side:
         text = self._texts[self._run % len(self._texts)]
         seed = self._run % _SEEDS
         self._run += 1
-        return self._staged.time_faces(text, seed=seed, batch=batch)
+        seconds = self._staged.time_faces(text, seed=seed, batch=batch)
+        if self._staged.gpu_seconds is not None:
+            self._gpu_seconds.append(self._staged.gpu_seconds)
+        return seconds
 
     def _device_bytes(self) -> int | None:
         if self._free is None:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final, Literal, Protocol, get_args, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,17 @@ Seconds = dict[Stage, float]
 """How long each stage of one run took."""
 
 
+@runtime_checkable
+class TimedByGpu(Protocol):
+    """A session whose GPU can time its runs itself."""
+
+    gpu_seconds: float | None
+
+    def time_runs(self) -> None:
+        """Has every run timed from now on."""
+        ...
+
+
 class StagedGenerator:
     """Draws as `FaceGenerator.generate` does, and times its stages.
 
@@ -56,6 +67,11 @@ class StagedGenerator:
             engine=opened.engine,
         )
         """What draws."""
+
+    @property
+    def gpu_seconds(self) -> float | None:
+        """What the generator's last run took on the GPU, by its clock; None where it tells none."""
+        return self._painter.gpu_seconds
 
     def time_faces(self, text: str | None, *, seed: int, batch: int) -> Seconds:
         """Draws candidates of one description in one run of the network.
@@ -117,6 +133,13 @@ class _TimedSession:
         self._session = session
         self._clock = clock
         self.seconds = 0.0
+        self._timed = session if isinstance(session, TimedByGpu) else None
+        if self._timed is not None:
+            self._timed.time_runs()
+
+    @property
+    def gpu_seconds(self) -> float | None:
+        return None if self._timed is None else self._timed.gpu_seconds
 
     def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         start = self._clock()

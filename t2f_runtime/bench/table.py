@@ -23,12 +23,15 @@ def describe(report: BenchReport) -> Iterator[str]:
     yield from aligned([head, *rows])
     yield ""
     yield "Its stages, median milliseconds a run"
+    on_gpu = ["GPU"] if any(case.gpu is not None for case in report.cases) else []
     yield from aligned(
         [
-            ["engine", "precision", "batch", *PARTS],
-            *map(_stages, report.cases),
+            ["engine", "precision", "batch", *PARTS, *on_gpu],
+            *(_stages(case, has_gpu=bool(on_gpu)) for case in report.cases),
         ]
     )
+    if on_gpu:
+        yield "GPU: what of draw is the GPU's, by CUDA's events, with its copies to and fro"
     yield ""
     yield "Once an engine, in a process of its own"
     yield from aligned(
@@ -143,8 +146,10 @@ def _whole(case: CaseResult, *, has_energy: bool) -> list[str]:
     ]
 
 
-def _stages(case: CaseResult) -> list[str]:
+def _stages(case: CaseResult, *, has_gpu: bool) -> list[str]:
     times = [_milliseconds(case.stages[stage].p50) for stage in PARTS]
+    if has_gpu:
+        times.append("-" if case.gpu is None else _milliseconds(case.gpu.p50))
     return [case.engine, case.precision, str(case.batch), *times]
 
 

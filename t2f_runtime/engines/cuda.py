@@ -2,7 +2,7 @@
 
 `cuda-bindings` raises nothing: every call returns a status first. It needs no CUDA toolkit, and is
 far lighter than what else gives Python the memory of a GPU (torch, cupy). Source of the calls:
-NVIDIA, CUDA Runtime API, sections 6.4 (streams), 6.9 (memory) and 6.30 (graphs).
+NVIDIA, CUDA Runtime API, sections 6.4 (streams), 6.5 (events), 6.9 (memory) and 6.30 (graphs).
 """
 
 from collections.abc import Iterator
@@ -59,6 +59,22 @@ class CudaRuntime(Protocol):
 
     def cudaStreamSynchronize(self, stream: Any) -> tuple[Any, ...]:  # noqa: ANN401, N802
         """Waits until everything in a stream is done."""
+        ...
+
+    def cudaEventCreate(self) -> tuple[Any, ...]:  # noqa: N802
+        """Makes a mark that can be put into a stream."""
+        ...
+
+    def cudaEventRecord(self, event: Any, stream: Any) -> tuple[Any, ...]:  # noqa: ANN401, N802
+        """Puts a mark into a stream, which the GPU dates when it comes to it."""
+        ...
+
+    def cudaEventElapsedTime(self, start: Any, end: Any) -> tuple[Any, ...]:  # noqa: ANN401, N802
+        """Tells the milliseconds between two marks that the GPU has passed."""
+        ...
+
+    def cudaEventDestroy(self, event: Any) -> tuple[Any, ...]:  # noqa: ANN401, N802
+        """Ends a mark."""
         ...
 
     def cudaMemGetInfo(self) -> tuple[Any, ...]:  # noqa: N802
@@ -207,6 +223,22 @@ class Cuda:
     def wait(self, stream: SupportsInt) -> None:
         """Waits until everything in a stream is done, or has failed."""
         self._call("cudaStreamSynchronize", stream)
+
+    def make_mark(self) -> object:
+        """Makes what `put_mark` puts into a stream."""
+        return cast("object", self._call("cudaEventCreate"))
+
+    def put_mark(self, mark: object, stream: SupportsInt) -> None:
+        """Has the GPU date a mark when it has done all that was put into the stream before."""
+        self._call("cudaEventRecord", mark, stream)
+
+    def seconds_between(self, start: object, end: object) -> float:
+        """Seconds between two marks of a stream that was waited for, by the GPU's clock."""
+        return float(self._call("cudaEventElapsedTime", start, end)) / 1000
+
+    def close_mark(self, mark: object) -> None:
+        """Ends a mark."""
+        self._call("cudaEventDestroy", mark)
 
     def free_bytes(self) -> int:
         """Memory of the GPU that nobody has taken, in bytes; other programs' counts too."""

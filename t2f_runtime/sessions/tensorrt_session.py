@@ -116,6 +116,17 @@ class TensorrtSession:
                 for tensor in self._graph.outputs
             }
 
+    def time_runs(self) -> None:
+        """Has the GPU time every run from now on, by CUDA's events; see `gpu_seconds`."""
+        with self._lock, self._memory.cuda.in_use():
+            self._memory.take_marks()
+
+    @property
+    def gpu_seconds(self) -> float | None:
+        """What the last run took on the GPU, with its copies to and fro; None if nobody timed."""
+        with self._lock:
+            return self._memory.seconds
+
     def close(self) -> None:
         """Gives the GPU's memory back, that of the engine too; a second time does nothing."""
         with self._lock:
@@ -200,23 +211,26 @@ class TensorrtSession:
     def _execute(self, context: IExecutionContext) -> None:
         memory = self._memory
         try:
-            if memory.record is not None:
-                memory.cuda.replay(memory.record, memory.stream)
-            elif self._records and memory.was_run:
+            if self._records and memory.was_run and memory.record is None:
                 # The first run of a shape is never recorded: it still sets things up.
                 self._record(context)
+            memory.put_mark(0)
+            if memory.record is not None:
+                memory.cuda.replay(memory.record, memory.stream)
             else:
                 self._enqueue(context)
+            memory.put_mark(1)
         except EngineError:
             # Copies may be under way, to and from memory that the next run may give back.
             with suppress(EngineError):
                 memory.cuda.wait(memory.stream)
             raise
         memory.cuda.wait(memory.stream)
+        memory.read_marks()
         memory.was_run = True
 
     def _record(self, context: IExecutionContext) -> None:
-        """Records a run and plays it; where it cannot be recorded, runs without for good."""
+        """Records a run, to be played; where it cannot be recorded, runs go without for good."""
         memory = self._memory
         try:
             memory.cuda.begin_record(memory.stream)
@@ -226,9 +240,6 @@ class TensorrtSession:
             memory.cuda.drop_record(memory.stream)
             self._records = False
             _logger.warning("drawing without a CUDA graph, which is slower: %s", error)
-            self._enqueue(context)
-        else:
-            memory.cuda.replay(memory.record, memory.stream)
 
     def _enqueue(self, context: IExecutionContext) -> None:
         memory = self._memory
@@ -266,6 +277,9 @@ class _Memory:
     tensors: dict[str, _TensorMemory] = field(default_factory=dict)
     record: object | None = None
     was_run: bool = False
+    marks: list[object] = field(default_factory=list)
+    """Before a run and after it; none where nobody times it."""
+    seconds: float | None = None
 
     def __post_init__(self) -> None:
         self.stream = self.cuda.open_stream()
@@ -295,6 +309,18 @@ class _Memory:
         held = self.tensors[name]
         self.cuda.download(held.pinned, held.address, held.size, self.stream)
 
+    def take_marks(self) -> None:
+        while len(self.marks) < 2:
+            self.marks.append(self.cuda.make_mark())
+
+    def put_mark(self, index: int) -> None:
+        if self.marks:
+            self.cuda.put_mark(self.marks[index], self.stream)
+
+    def read_marks(self) -> None:
+        if self.marks:
+            self.seconds = self.cuda.seconds_between(*self.marks)
+
     def drop_record(self) -> None:
         record, self.record, self.was_run = self.record, None, False
         if record is not None:
@@ -304,6 +330,8 @@ class _Memory:
         """Gives everything back, in the reverse order of taking it, whatever of that fails."""
         with self.cuda.in_use(), ExitStack() as stack:
             stack.callback(self.cuda.close_stream, self.stream)
+            while self.marks:
+                stack.callback(self.cuda.close_mark, self.marks.pop())
             for name in list(self.tensors):
                 stack.callback(self._drop, name)
             stack.callback(self.drop_record)

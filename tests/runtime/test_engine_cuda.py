@@ -31,6 +31,14 @@ def test_what_we_call_is_in_the_installed_cuda_bindings_with_as_many_arguments()
     assert hasattr(runtime.cudaStreamCaptureMode, "cudaStreamCaptureModeThreadLocal")
 
 
+def test_memory_that_is_free_is_that_of_the_gpu_which_was_asked_for():
+    fake = FakeCuda(memory=1000)
+    cuda = Cuda(fake, 0)
+    assert cuda.free_bytes() == 1000
+    cuda.allocate(300)
+    assert cuda.free_bytes() == 700
+
+
 def test_the_stand_in_has_every_call():
     assert all(hasattr(FakeCuda(), name) for name in calls_of(CudaRuntime))
 

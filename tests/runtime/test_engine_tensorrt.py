@@ -180,6 +180,22 @@ def test_many_threads_draw_what_one_does_and_take_turns(open_network, version):
     assert contexts[0]._clashes == 0
 
 
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_gpu_times_runs_where_that_is_asked(open_network, cuda, version):
+    session, _ = open_network(version)
+    session.run({LATENT: latent()})
+    assert session.gpu_seconds is None
+    assert "cudaEventRecord" not in cuda.calls
+    session.time_runs()
+    for seed in range(4):  # the stand-in's clock goes on by 5 ms whenever a mark is passed
+        expected = picture_of(latent(seed))
+        np.testing.assert_array_equal(session.run({LATENT: latent(seed)})[IMAGE], expected)
+        assert session.gpu_seconds == 0.005
+    assert len(cuda.marks) == 2
+    session.close()
+    assert cuda.held == (0, 0, 0, 0)
+
+
 def test_every_thread_is_told_which_gpu_it_works_on(open_network, cuda):
     session, _ = open_network("tensorrt 11.4")
     answers = []

@@ -27,7 +27,7 @@ MACHINE = MachineFacts(
 )
 
 
-def case(*, batch=1, scale=1.0, joules=None, is_steady=True):
+def case(*, batch=1, scale=1.0, joules=None, is_steady=True, gpu=None):
     rounds = [scale * (2e-3 + 1e-6 * number) for number in range(20)]
     return CaseResult(
         engine="onnx-cpu",
@@ -36,6 +36,7 @@ def case(*, batch=1, scale=1.0, joules=None, is_steady=True):
         precision="float32",
         batch=batch,
         stages=dict.fromkeys(STAGES, spread(rounds)),
+        gpu=None if gpu is None else spread(gpu),
         rounds=rounds,
         faces_per_second=batch / 2e-3,
         warm_up_runs=20,
@@ -136,6 +137,15 @@ def test_the_table_says_where_what_and_what_not():
     assert "onnx-cpu  float32              350        90        -           0,1" in text
     assert "onnx-cpu float32 batch 1: not steady after 20 runs" in text
     assert lines[-1] == "not run: tensorrt, onnx-cuda: no GPU; buy one"
+
+
+def test_the_table_tells_what_is_the_gpus_where_a_gpu_draws():
+    lines = list(describe(report(case(gpu=[1e-3]), case(batch=4))))
+    head = next(line for line in lines if line.split()[-2:] == ["copy", "GPU"])
+    place = lines.index(head)
+    assert lines[place + 1].endswith("1.000")
+    assert lines[place + 2].endswith("-")
+    assert lines[place + 3].startswith("GPU: what of draw is the GPU's, by CUDA's events")
 
 
 def test_the_comparison_says_by_which_test():

@@ -54,6 +54,7 @@ def test_every_batch_is_timed_in_every_round(report, tiny_bundle):
     ]
     assert report.bundle_id == Bundle.open(tiny_bundle).bundle_id
     for case in report.cases:
+        assert case.gpu is None
         assert len(case.rounds) == 3
         assert set(case.stages) == set(STAGES)
         assert case.stages["whole"].count == 3

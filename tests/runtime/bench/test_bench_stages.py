@@ -1,3 +1,4 @@
+import dataclasses
 import itertools
 
 import pytest
@@ -9,6 +10,7 @@ from t2f_runtime.bench.stages import (
     described_faces,
     median_of,
 )
+from t2f_runtime.engines.opening import open_engine
 from t2f_runtime.engines.prepared import EngineWish
 
 ON_CPU = EngineWish(engine="onnx-cpu", precision="float32", threads=1)
@@ -34,6 +36,37 @@ def test_a_model_without_text_encodes_nothing(textless_bundle):
     staged = StagedGenerator(bundle, ON_CPU, clock=counting_clock())
     assert described_faces(bundle) == [None]
     assert staged.time_faces(None, seed=7, batch=1)["encode"] == 0
+
+
+def test_a_gpu_times_its_runs_itself(tiny_bundle, monkeypatch):
+    class Session:
+        gpu_seconds = None
+
+        def __init__(self, inner):
+            self._inner = inner
+
+        def time_runs(self):
+            self.gpu_seconds = 0.0
+
+        def run(self, inputs):
+            self.gpu_seconds += 0.25
+            return self._inner.run(inputs)
+
+    def open_on_gpu(bundle, wish):
+        opened = open_engine(bundle, wish)
+        return dataclasses.replace(opened, generator=Session(opened.generator))
+
+    monkeypatch.setattr("t2f_runtime.bench.stages.open_engine", open_on_gpu)
+    staged = StagedGenerator(Bundle.open(tiny_bundle), ON_CPU)
+    assert staged.gpu_seconds == 0
+    staged.time_faces("a bald man", seed=7, batch=3)
+    assert staged.gpu_seconds == 0.25
+
+
+def test_a_cpu_has_no_clock_of_a_gpu(tiny_bundle):
+    staged = StagedGenerator(Bundle.open(tiny_bundle), ON_CPU)
+    staged.time_faces("a bald man", seed=7, batch=1)
+    assert staged.gpu_seconds is None
 
 
 def test_what_is_timed_are_the_faces_that_a_generator_draws(tiny_bundle, generator, monkeypatch):
