@@ -4,8 +4,8 @@ python kiosk.py BUNDLE
 curl -G http://127.0.0.1:8080/face --data-urlencode "text=a bald man" -d seed=7 -o face.png
 """
 
-import io
 import re
+from datetime import datetime, timezone
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -18,6 +18,8 @@ from PIL import Image
 from t2f_runtime import FaceGenerator
 from t2f_runtime.commands import TRUST, read_trusted
 from t2f_runtime.errors import ArgumentError, DescriptionError, T2FError
+from t2f_runtime.picture_facts import facts_of
+from t2f_runtime.picture_files import encode_picture
 
 _USAGE = "GET /face?text=DESCRIPTION&seed=NUMBER draws a face; a model without text takes no text"
 
@@ -62,13 +64,22 @@ class FaceHandler(BaseHTTPRequestHandler):
             seed = query.get("seed", "0")
             if re.fullmatch("[0-9]{1,20}", seed) is None:
                 raise ArgumentError(f"seed is {seed[:40]!r}; it must be a whole number")
-            face = self.server.generator.generate(query.get("text"), seed=int(seed))
+            text, generator = query.get("text"), self.server.generator
+            face = generator.generate(text, seed=int(seed))
         except (ArgumentError, DescriptionError) as error:
             self._answer(HTTPStatus.BAD_REQUEST, str(error).encode())
             return
-        file = io.BytesIO()
-        Image.fromarray(face).save(file, "PNG")
-        self._answer(HTTPStatus.OK, file.getvalue(), kind="image/png")
+        facts = facts_of(
+            generator,
+            () if text is None else (text,),
+            seed=int(seed),
+            index=0,
+            count=1,
+            time=datetime.now(timezone.utc),
+            tells_description=False,
+        )
+        file = encode_picture(Image.fromarray(face), "PNG", facts.notes())
+        self._answer(HTTPStatus.OK, file, kind="image/png")
 
     def _answer(self, status: HTTPStatus, body: bytes, kind: str = "text/plain") -> None:
         self.send_response(status)

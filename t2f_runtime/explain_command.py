@@ -5,12 +5,11 @@ from pathlib import Path
 import click
 import msgspec
 
-from t2f_runtime import __version__
-from t2f_runtime.bundle import Bundle
 from t2f_runtime.commands import BUNDLE, TRUST, printable, read_trusted
 from t2f_runtime.engines.names import AUTO
 from t2f_runtime.generator import FaceGenerator
 from t2f_runtime.latent import LARGEST_SEED
+from t2f_runtime.picture_facts import facts_of, writing_time
 from t2f_runtime.picture_files import check_picture_path, save_picture
 
 
@@ -56,18 +55,20 @@ def explain(
 
     if output is not None:
         check_picture_path(output)
-    opened = Bundle.open(bundle, trusted=read_trusted(key_files))
-    generator = FaceGenerator.from_bundle(opened, engine=engine)
+    generator = FaceGenerator.load(bundle, engine=engine, trusted=read_trusted(key_files))
     explanation = explain_text(generator, description, seed=seed)
     if output is not None:
-        notes = {
-            "Title": "synthetic face, and what its description changed",
-            "Software": f"T2F {__version__}",
-            "Description": description,
-            "Seed": str(seed),
-            "Bundle": opened.bundle_id,
-        }
-        save_picture(explanation_sheet(explanation), output, notes=notes)
+        # The words stand on the sheet itself.
+        facts = facts_of(
+            generator,
+            (description,),
+            seed=seed,
+            index=0,
+            count=1,
+            time=writing_time(),
+            tells_description=True,
+        )
+        save_picture(explanation_sheet(explanation), output, notes=facts.notes())
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(explanation.words), indent=2))
         return

@@ -1,18 +1,20 @@
 """What every picture that T2F writes says about itself: that it is synthetic, and where it is from.
 
-One place, whoever writes the picture: `PictureFacts` is kept as text notes in the file, the mark of
-machine-made media as XMP, and `read_picture` gives both back.
+One place, whoever writes the picture: `facts_of` gives the `PictureFacts` of what a generator drew.
+They are kept as text notes in the file, the mark of machine-made media as XMP, and `read_picture`
+gives both back.
 """
 
 import hashlib
 import html
 import io
+import os
 import re
 import struct
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, Protocol
 
 import msgspec
 import numpy as np
@@ -21,8 +23,11 @@ from numpy.typing import NDArray
 from PIL.PngImagePlugin import PngImageFile
 
 from t2f_runtime import __version__
+from t2f_runtime.bundle import identify
+from t2f_runtime.engines.running import RunningEngine
 from t2f_runtime.errors import ArgumentError, PictureError
 from t2f_runtime.latent import LARGEST_SEED
+from t2f_runtime.manifest import Manifest
 from t2f_runtime.manifest_fields import Sha256
 from t2f_runtime.sheet import MAXIMUM_PIXELS
 
@@ -43,6 +48,14 @@ MAXIMUM_FILE_BYTES: Final = 2**29
 
 _NOTE_CHARACTERS: Final = 2**16
 """Readers of PNG refuse text much longer than this."""
+
+_XMP_CHARACTERS: Final = 8_000
+"""Of a description: XMP in a JPEG has 64 KiB, and a character takes up to 6 bytes there."""
+
+TIME_VARIABLE: Final = "SOURCE_DATE_EPOCH"
+"""Seconds since 1970 that stand for the time in files that are to be the same bytes each time.
+
+Source: Reproducible Builds, "SOURCE_DATE_EPOCH specification", version 1.1."""
 
 _TITLES: Final = {False: "synthetic face", True: "synthetic faces"}
 _TIME: Final = "%Y-%m-%dT%H:%M:%SZ"
@@ -111,6 +124,90 @@ _FIELDS: Final = {
 }
 
 
+class Drawer(Protocol):
+    """What facts are taken from: a `FaceGenerator`, or what draws through one."""
+
+    @property
+    def manifest(self) -> Manifest:
+        """What the bundle says about itself."""
+
+    @property
+    def engine(self) -> RunningEngine:
+        """What runs the networks."""
+
+
+def facts_of(
+    drawer: Drawer,
+    descriptions: Sequence[str],
+    *,
+    seed: int | None,
+    index: int | None,
+    count: int,
+    time: datetime,
+    tells_description: bool,
+) -> PictureFacts:
+    """Gives the facts of a picture: what drew it, of which words and seed, and when.
+
+    Example:
+        >>> from datetime import datetime, timezone
+        >>> from t2f_runtime import FaceGenerator
+        >>> from t2f_runtime.picture_facts import facts_of
+        >>> generator = FaceGenerator.load("tests/runtime/tiny_bundle", engine="onnx-cpu")
+        >>> now = datetime(2026, 11, 24, 9, 30, tzinfo=timezone.utc)
+        >>> chosen = {"seed": 7, "index": 0, "count": 1, "tells_description": False}
+        >>> facts = facts_of(generator, ["a bald man"], time=now, **chosen)
+        >>> facts.time, facts.description, facts.description_sha256[:8]
+        ('2026-11-24T09:30:00Z', None, '4cef59d6')
+
+    Args:
+        drawer: What drew the faces.
+        descriptions: The words that they were drawn from; none of a model without text.
+        seed: The seed; None for faces of several.
+        index: Which candidate of the seed; None for several faces, bred or mixed ones.
+        count: How many faces the picture shows.
+        time: Now, with its time zone.
+        tells_description: Whether the words are told, or only their SHA-256.
+
+    Raises:
+        ArgumentError: The time has no time zone.
+    """
+    return PictureFacts(
+        bundle_id=identify(drawer.manifest.files),
+        seed=seed,
+        index=index,
+        count=count,
+        engine=str(drawer.engine),
+        time=utc_text(time),
+        description="\n".join(descriptions) if tells_description and descriptions else None,
+        description_sha256=description_hash(descriptions),
+    )
+
+
+def writing_time(environment: Mapping[str, str] = os.environ) -> datetime:
+    """The time that commands write into pictures: now, or what SOURCE_DATE_EPOCH says.
+
+    With it, equal pictures have equal bytes whenever they are written.
+
+    Args:
+        environment: The environment's variables.
+
+    Raises:
+        ArgumentError: The variable is no whole number of seconds, or beyond the calendar.
+    """
+    seconds = environment.get(TIME_VARIABLE)
+    if seconds is None:
+        return datetime.now(timezone.utc)
+    try:
+        if not (seconds.isascii() and seconds.isdecimal()):
+            raise ValueError(seconds)
+        return datetime.fromtimestamp(int(seconds), timezone.utc)
+    except (ValueError, OverflowError, OSError) as error:
+        raise ArgumentError(
+            f"{TIME_VARIABLE} is {seconds!r:.40}; give the seconds since 1970 as a whole number, "
+            "or unset it"
+        ) from error
+
+
 def description_hash(descriptions: Sequence[str]) -> str | None:
     """SHA-256 of descriptions in UTF-8, one a line; None where there are none."""
     if not descriptions:
@@ -155,10 +252,13 @@ def xmp_mark(notes: Mapping[str, str]) -> str:
     Source: IPTC Photo Metadata Standard, XMP property `Iptc4xmpExt:DigitalSourceType`.
 
     Args:
-        notes: The picture's; title, software and time are in the mark too.
+        notes: The picture's; title, description, software and time are in the mark too.
     """
     time = notes.get("Creation Time")
     created = "" if time is None else f"\n   <xmp:CreateDate>{html.escape(time)}</xmp:CreateDate>"
+    words = notes.get("Description")
+    described = "" if words is None else _alternatives("dc:description", _shortened(words))
+    title = _alternatives("dc:title", notes.get("Title", _TITLES[False]))
     return (
         '<x:xmpmeta xmlns:x="adobe:ns:meta/">\n'
         ' <rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">\n'
@@ -168,11 +268,20 @@ def xmp_mark(notes: Mapping[str, str]) -> str:
         '    xmlns:xmp="http://ns.adobe.com/xap/1.0/">\n'
         f"   <Iptc4xmpExt:DigitalSourceType>{DIGITAL_SOURCE_TYPE}"
         "</Iptc4xmpExt:DigitalSourceType>\n"
-        '   <dc:title><rdf:Alt><rdf:li xml:lang="x-default">'
-        f"{_xml(notes.get('Title', _TITLES[False]))}</rdf:li></rdf:Alt></dc:title>\n"
+        f"{title}{described}"
         f"   <xmp:CreatorTool>{_xml(notes.get('Software', 'T2F'))}</xmp:CreatorTool>{created}\n"
         "  </rdf:Description>\n </rdf:RDF>\n</x:xmpmeta>"
     )
+
+
+def _alternatives(name: str, text: str) -> str:
+    """A property that may have a text for every language, and has one for all."""
+    told = f'<rdf:li xml:lang="x-default">{_xml(text)}</rdf:li>'
+    return f"   <{name}><rdf:Alt>{told}</rdf:Alt></{name}>\n"
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _XMP_CHARACTERS else f"{text[: _XMP_CHARACTERS - 1]}…"
 
 
 def _xml(text: str) -> str:

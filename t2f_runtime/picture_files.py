@@ -14,9 +14,17 @@ from t2f_runtime.picture_facts import PIXELS, XMP_KEYWORD, picture_hash, xmp_pac
 
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 
-_EXIF_DESCRIPTION = 0x010E
-_EXIF_BYTES = 60_000
+# Source: CIPA DC-008 (Exif 2.32), tables 4 and 7, and section 4.6.5 on character codes.
+_IMAGE_DESCRIPTION = 0x010E
+_EXIF_FOLDER = 0x8769
+_USER_COMMENT = 0x9286
+_UTF_16 = b"UNICODE\0"
+
+_COMMENT_BYTES = 60_000
 """JPEG holds 64 KiB of EXIF data, this text among it."""
+
+_LARGEST_SIDE = {"JPEG": 65_500, "WEBP": 16_383}
+"""Source: JPEG_MAX_DIMENSION of libjpeg; WEBP_MAX_DIMENSION of libwebp."""
 
 
 def check_picture_path(path: Path) -> None:
@@ -41,6 +49,25 @@ def check_picture_path(path: Path) -> None:
         raise PictureError(f"{path} is a folder; name the picture inside it")
 
 
+def check_picture_size(path: Path, size: tuple[int, int]) -> None:
+    """Refuses a size that a format does not hold, before anything is drawn for it.
+
+    Args:
+        path: Its suffix, which must be known, decides the format.
+        size: Width and height, in pixels.
+
+    Raises:
+        PictureError: It is so.
+    """
+    kind = FORMATS[path.suffix.lower()]
+    largest = _LARGEST_SIDE.get(kind)
+    if largest is not None and max(size) > largest:
+        raise PictureError(
+            f"{path} cannot be written: {size[0]}x{size[1]} pixels are too many for {kind}, whose "
+            f"sides have {largest} at most; write a .png, or take a smaller scale"
+        )
+
+
 def save_picture(image: Image.Image, path: Path, *, notes: Mapping[str, str]) -> None:
     """Writes a picture; what lay at `path` is replaced only when the new one is complete.
 
@@ -48,13 +75,15 @@ def save_picture(image: Image.Image, path: Path, *, notes: Mapping[str, str]) ->
         image: An RGB image.
         path: Its suffix decides the format.
         notes: What the picture is and where it comes from; see `PictureFacts.notes`. PNG holds them
-            as text chunks, with a hash of its pixels, JPEG and WebP as lines of the EXIF image
-            description. All hold the mark of machine-made media as XMP.
+            as text chunks, with a hash of its pixels, JPEG and WebP as lines of the EXIF user
+            comment in UTF-16, since EXIF's image description is for ASCII and has the title alone.
+            All hold the mark of machine-made media as XMP, with the description in UTF-8.
 
     Raises:
         PictureError: The picture cannot be written there.
     """
     check_picture_path(path)
+    check_picture_size(path, image.size)
     try:
         write_atomically(path, encode_picture(image, FORMATS[path.suffix.lower()], notes))
     except (OSError, ValueError) as error:  # encoders raise either where a picture is too large
@@ -82,8 +111,17 @@ def encode_picture(image: Image.Image, kind: str, notes: Mapping[str, str]) -> b
             chunks.add_text(key, value)
         image.save(buffer, kind, pnginfo=chunks)
     else:
-        exif = Image.Exif()
-        lines = "\n".join(f"{key}: {value}" for key, value in notes.items())
-        exif[_EXIF_DESCRIPTION] = lines.encode()[:_EXIF_BYTES]
-        image.save(buffer, kind, exif=exif, xmp=xmp_packet(notes).encode(), quality=95)
+        xmp = xmp_packet(notes).encode()
+        image.save(buffer, kind, exif=_exif(notes), xmp=xmp, quality=95)
     return buffer.getvalue()
+
+
+def _exif(notes: Mapping[str, str]) -> Image.Exif:
+    exif = Image.Exif()
+    lines = "\n".join(f"{key}: {value}" for key, value in notes.items())
+    # In the byte order of the file, which Pillow begins with "II": little-endian.
+    text = lines.encode("utf-16-le", errors="replace")[:_COMMENT_BYTES]
+    whole = text.decode("utf-16-le", errors="ignore").encode("utf-16-le")
+    exif[_IMAGE_DESCRIPTION] = notes.get("Title", "synthetic face")
+    exif.get_ifd(_EXIF_FOLDER)[_USER_COMMENT] = _UTF_16 + whole
+    return exif

@@ -200,7 +200,10 @@ def test_the_kiosk_draws_the_face_that_the_generator_draws(address):
     status, body = ask(address, "/face", text="a bald man", seed=7)
     assert status == 200
     expected = FaceGenerator.load(TINY_BUNDLE).generate("a bald man", seed=7)
-    assert np.array_equal(np.asarray(Image.open(io.BytesIO(body))), expected)
+    image = Image.open(io.BytesIO(body))
+    assert np.array_equal(np.asarray(image), expected)
+    assert image.text["Title"] == "synthetic face"
+    assert "Description" not in image.text
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
+from msgspec.structs import replace
 from PIL import Image
 
 from t2f_runtime.atomic_files import new_file
@@ -16,9 +17,9 @@ from t2f_runtime.errors import ArgumentError, PictureError
 from t2f_runtime.generator import MAXIMUM_FACES, FaceGenerator, Pictures
 from t2f_runtime.identikit.face import Face
 from t2f_runtime.identikit.numbered_sheet import numbered_sheet
-from t2f_runtime.identikit.studio import Studio, bundle_id_of
+from t2f_runtime.identikit.studio import Studio
 from t2f_runtime.latent import check_whole_number
-from t2f_runtime.picture_facts import PictureFacts, description_hash, picture_hash, utc_text
+from t2f_runtime.picture_facts import PictureFacts, facts_of, picture_hash
 from t2f_runtime.picture_files import encode_picture
 from t2f_runtime.sheet import enlarge
 
@@ -135,16 +136,18 @@ def faces_facts(
     """
     descriptions = tuple(dict.fromkeys(text for face in faces for text in face.descriptions))
     seeds = {face.seed for face in faces}
-    return PictureFacts(
-        bundle_id=bundle_id_of(generator),
+    facts = facts_of(
+        generator,
+        descriptions,
         seed=seeds.pop() if len(seeds) == 1 else None,
         index=faces[0].index if len(faces) == 1 else None,
         count=len(faces),
+        time=time,
+        tells_description=tells_description,
+    )
+    return replace(
+        facts,
         names=" ".join(face.name for face in faces if face.name) or None,
-        engine=str(generator.engine),
-        time=utc_text(time),
-        description="\n".join(descriptions) if tells_description and descriptions else None,
-        description_sha256=description_hash(descriptions),
         faces_sha256=" ".join(picture_hash(picture) for picture in pictures),
     )
 

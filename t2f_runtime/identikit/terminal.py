@@ -11,10 +11,11 @@ from t2f_runtime.identikit.case_file import load_case, save_case
 from t2f_runtime.identikit.case_log import CaseLog
 from t2f_runtime.identikit.log_chain import verify_log
 from t2f_runtime.identikit.numbered_sheet import numbered_sheet
+from t2f_runtime.identikit.picture_export import faces_facts
 from t2f_runtime.identikit.session import Session
 from t2f_runtime.identikit.studio import Studio
 from t2f_runtime.identikit.word_pairs import LOCK_SETS
-from t2f_runtime.picture_facts import PictureFacts
+from t2f_runtime.picture_facts import writing_time
 from t2f_runtime.picture_files import save_picture
 
 HELP = {
@@ -239,13 +240,15 @@ class Terminal:
         except OSError as error:
             reason = error.strerror or error
             raise ArgumentError(f"{self._pictures} cannot be made: {reason}") from error
-        facts = PictureFacts(
-            bundle_id=session.case.bundle_id,
-            seed=session.case.seed,
-            count=len(step.screen),
-            names=" ".join(step.screen),
+        pictures = session.pictures()
+        facts = faces_facts(
+            self._generator,
+            session.screen,
+            pictures,
+            time=writing_time(),
+            tells_description=False,
         )
-        sheet = numbered_sheet(session.pictures(), step.chosen)
+        sheet = numbered_sheet(pictures, step.chosen)
         save_picture(sheet, path, notes=facts.notes())
         return path
 

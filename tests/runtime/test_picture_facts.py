@@ -12,16 +12,18 @@ from hypothesis import strategies as st
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from t2f_runtime import ArgumentError, PictureError
+from t2f_runtime import ArgumentError, Bundle, PictureError
 from t2f_runtime.picture_facts import (
     DIGITAL_SOURCE_TYPE,
     PIXELS,
     XMP_KEYWORD,
     PictureFacts,
     description_hash,
+    facts_of,
     picture_hash,
     read_picture,
     utc_text,
+    writing_time,
     xmp_packet,
 )
 from t2f_runtime.picture_files import encode_picture, save_picture
@@ -110,6 +112,14 @@ def test_other_formats_have_the_mark_too(kind):
 @example("]]></x:xmpmeta>&\x00\x1f\ufffe")
 def test_any_title_makes_good_xml(title):
     ET.fromstring(xmp_packet({"Title": title, "Software": title}))
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "WEBP"])
+def test_a_long_description_is_shortened_where_the_mark_has_no_room(kind):
+    data = encode_picture(IMAGE, kind, {"Description": "'" * 2**16})
+    packet = re.search(rb"<x:xmpmeta.*</x:xmpmeta>", data, re.DOTALL).group()
+    words = ET.fromstring(packet).find(".//{http://purl.org/dc/elements/1.1/}description")
+    assert "".join(words.itertext()) == "'" * 7_999 + "…"
 
 
 @pytest.mark.parametrize("change", ["a pixel", "saved anew"])
@@ -202,6 +212,34 @@ def test_times_are_written_in_utc():
     assert utc_text(datetime(2026, 7, 1, 1, 30, tzinfo=summer)) == "2026-06-30T23:30:00Z"
     with pytest.raises(ArgumentError, match=r"the time has no time zone; give datetime\.now"):
         utc_text(datetime(2026, 7, 1))
+
+
+def test_facts_are_taken_from_what_drew(generator, tiny_bundle):
+    noon = datetime(2026, 11, 24, 12, tzinfo=timezone.utc)
+    drawn = {"seed": 7, "index": None, "count": 2, "time": noon}
+    words = ["un été", "老人"]
+    facts = facts_of(generator, words, **drawn, tells_description=True)
+    assert facts == PictureFacts(
+        bundle_id=Bundle.open(tiny_bundle).bundle_id,
+        seed=7,
+        count=2,
+        engine=str(generator.engine),
+        time="2026-11-24T12:00:00Z",
+        description="un été\n老人",
+        description_sha256=description_hash(words),
+    )
+    hidden = facts_of(generator, words, **drawn, tells_description=False)
+    assert (hidden.description, hidden.description_sha256) == (None, facts.description_sha256)
+    wordless = facts_of(generator, [], **drawn, tells_description=True)
+    assert (wordless.description, wordless.description_sha256) == (None, None)
+
+
+def test_the_time_of_writing_is_now_or_what_the_environment_says():
+    assert writing_time({"SOURCE_DATE_EPOCH": "0"}) == datetime(1970, 1, 1, tzinfo=timezone.utc)
+    before = datetime.now(timezone.utc)
+    assert before <= writing_time({}) <= datetime.now(timezone.utc)
+    with pytest.raises(ArgumentError, match=r"SOURCE_DATE_EPOCH is '1e9'; give the seconds since"):
+        writing_time({"SOURCE_DATE_EPOCH": "1e9"})
 
 
 def test_the_note_of_the_pixels_is_only_in_files_that_keep_them():

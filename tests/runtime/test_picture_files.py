@@ -1,4 +1,5 @@
 import re
+import xml.etree.ElementTree as ET
 
 import numpy as np
 import pytest
@@ -35,11 +36,35 @@ def test_the_suffix_decides_the_format(tmp_path, name, kind):
         assert image.size == (8, 8)
 
 
+def exif_of(path):
+    """What EXIF says: the image description, and the user comment with its kind of text."""
+    with Image.open(path) as image:
+        exif = image.getexif()
+        return exif[0x010E], exif.get_ifd(0x8769)[0x9286]
+
+
 @pytest.mark.parametrize("name", ["a.jpg", "a.webp"])
-def test_jpeg_and_webp_hold_the_notes_in_their_exif_data(tmp_path, name):
+def test_jpeg_and_webp_hold_the_notes_as_exif_and_xmp_have_them(tmp_path, name):
     save_picture(IMAGE, tmp_path / name, notes=NOTES)
-    notes = "Title: synthetic face\nDescription: a bald man 👧 é\nSeed: 7"
-    assert notes.encode() in (tmp_path / name).read_bytes()
+    description, comment = exif_of(tmp_path / name)
+    assert description == "synthetic face"
+    assert comment[:8] == b"UNICODE\0"
+    assert comment[8:].decode("utf-16-le") == (
+        "Title: synthetic face\nDescription: a bald man 👧 é\nSeed: 7"
+    )
+    packet = re.search(rb"<x:xmpmeta.*</x:xmpmeta>", (tmp_path / name).read_bytes(), re.DOTALL)
+    words = ET.fromstring(packet.group()).find(".//{http://purl.org/dc/elements/1.1/}description")
+    assert "".join(words.itertext()) == "a bald man 👧 é"
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "a.webp"])
+def test_notes_too_long_for_exif_end_at_a_whole_character(tmp_path, name):
+    save_picture(IMAGE, tmp_path / name, notes={"Description": "x" + "👧" * 2**16})
+    _, comment = exif_of(tmp_path / name)
+    told = comment[8:].decode("utf-16-le")
+    assert 59_990 < len(comment) < 60_010
+    assert told.startswith("Description: x👧")
+    assert set(told[14:]) == {"👧"}
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.webp"])
@@ -90,6 +115,15 @@ def test_a_failed_write_leaves_the_old_picture_and_nothing_else(tmp_path, monkey
 
 
 def test_a_picture_too_wide_for_its_format_is_told(tmp_path):
-    with pytest.raises(PictureError, match=r"a.webp cannot be written"):
-        save_picture(Image.new("RGB", (16_400, 1)), tmp_path / "a.webp", notes={})
+    with pytest.raises(
+        PictureError, match=r"a.webp cannot be written: 16384x1 pixels are too many"
+    ):
+        save_picture(Image.new("RGB", (16_384, 1)), tmp_path / "a.webp", notes={})
+    with pytest.raises(PictureError, match=r"a.jpg cannot be written: 1x65501 pixels are too many"):
+        save_picture(Image.new("RGB", (1, 65_501)), tmp_path / "a.jpg", notes={})
     assert not list(tmp_path.iterdir())
+
+
+def test_the_largest_sides_of_the_formats_can_be_written(tmp_path):
+    save_picture(Image.new("RGB", (16_383, 1)), tmp_path / "a.webp", notes={})
+    save_picture(Image.new("RGB", (1, 65_500)), tmp_path / "a.jpg", notes={})

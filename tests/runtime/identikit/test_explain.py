@@ -1,19 +1,27 @@
 import hashlib
 import json
 import shutil
+from datetime import datetime, timezone
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 from msgspec.structs import replace
-from PIL import Image
 
 from t2f_runtime import ArgumentError, DescriptionError, FaceGenerator
 from t2f_runtime.cli import main
-from t2f_runtime.identikit import Session, explain, explain_text, explanation_sheet, mix
+from t2f_runtime.identikit import (
+    Session,
+    explain,
+    explain_text,
+    explanation_sheet,
+    mix,
+    read_picture,
+)
 from t2f_runtime.identikit.explain import NEGLIGIBLE_LEVELS, WordEffect
 from t2f_runtime.identikit.explanation_sheet import FACE_PIXELS
 from t2f_runtime.manifest import MANIFEST, WORDS
+from t2f_runtime.picture_facts import facts_of
 from t2f_runtime.reading.word_list import count_words, encode_words
 
 TEXT = "a bald man, with glasses"
@@ -131,7 +139,8 @@ def test_the_sheet_shows_the_face_and_every_word(explained):
     assert redness(strongest) > redness(weakest)
 
 
-def test_the_command_lists_the_words_and_draws_where_they_act(tiny_bundle, tmp_path):
+def test_the_command_lists_the_words_and_draws_where_they_act(tiny_bundle, tmp_path, monkeypatch):
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1795521600")
     picture = tmp_path / "words.png"
     arguments = ["explain", str(tiny_bundle), TEXT, "--seed", "5", "-o", str(picture)]
     result = CliRunner().invoke(main, arguments)
@@ -143,7 +152,15 @@ def test_the_command_lists_the_words_and_draws_where_they_act(tiny_bundle, tmp_p
         "with",
         "glasses",
     ]
-    with Image.open(picture) as image:
-        assert image.text["Title"] == "synthetic face, and what its description changed"
+    facts, _ = read_picture(picture)
+    assert facts == facts_of(
+        FaceGenerator.load(tiny_bundle),
+        [TEXT],
+        seed=5,
+        index=0,
+        count=1,
+        time=datetime(2026, 11, 24, 12, tzinfo=timezone.utc),
+        tells_description=True,
+    )
     told = CliRunner().invoke(main, [*arguments[:3], "--json"])
     assert [word["word"] for word in json.loads(told.output)][1] == "bald"

@@ -1,3 +1,4 @@
+import hashlib
 import json
 import subprocess
 import sys
@@ -5,11 +6,17 @@ import sys
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from PIL import Image
 
 from t2f_runtime import ArgumentError
 from t2f_runtime.cli import main
-from t2f_runtime.identikit import Session, load_case, verify_log
+from t2f_runtime.identikit import (
+    PictureFacts,
+    Session,
+    load_case,
+    picture_hash,
+    read_picture,
+    verify_log,
+)
 from t2f_runtime.identikit.numbered_sheet import numbered_sheet
 from t2f_runtime.identikit.terminal import HELP
 
@@ -56,9 +63,25 @@ def test_a_scripted_session_says_each_step_and_writes_its_picture(run, tmp_path)
     assert lines[-1] == "step 13, 1 face, chosen: 0: a.case-pictures/0013-unlock.png"
     written = sorted(path.name for path in (tmp_path / "a.case-pictures").iterdir())
     assert len(written) == 14
-    with Image.open(tmp_path / "a.case-pictures" / "0001-candidates.png") as sheet:
-        assert sheet.text["Title"] == "synthetic faces"
-        assert sheet.text["Faces"] == "1.00 1.01 1.02 1.03 1.04 1.05"
+
+
+def test_a_screen_says_what_drew_it_and_when_but_not_the_words(
+    run, tmp_path, generator, monkeypatch
+):
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1795521600")
+    run(SCRIPT[:2], "--pictures", "screens", "--seed", "5")
+    session = Session.start("a bald man", generator, seed=5).candidates(6)
+    facts, _ = read_picture(tmp_path / "screens" / "0001-candidates.png")
+    assert facts == PictureFacts(
+        bundle_id=session.case.bundle_id,
+        seed=5,
+        count=6,
+        names="1.00 1.01 1.02 1.03 1.04 1.05",
+        engine=str(generator.engine),
+        time="2026-11-24T12:00:00Z",
+        description_sha256=hashlib.sha256(b"a bald man").hexdigest(),
+        faces_sha256=" ".join(map(picture_hash, session.pictures())),
+    )
 
 
 def test_the_case_and_its_log_are_saved_after_every_step(run, tmp_path, generator):
