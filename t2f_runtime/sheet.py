@@ -1,6 +1,7 @@
 """Contact sheets: rows of faces with their descriptions beside them."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,26 +47,26 @@ def contact_sheet(
     """
     if not rows or not all(len(pictures) for _, pictures in rows):
         raise ArgumentError("a contact sheet needs a face in every row")
-    font = ImageFont.load_default(FONT_PIXELS)
-    has_captions = any(description.strip() for description, _ in rows)
-    left = CAPTION_PIXELS + 2 * GAP_PIXELS if has_captions else GAP_PIXELS
-    captions = [
-        wrap(description, font, CAPTION_PIXELS) if has_captions else [] for description, _ in rows
-    ]
     side = rows[0][1].shape[1] * scale
-    columns = min(columns, max(len(pictures) for _, pictures in rows))
-    heights = [
-        max(_grid_height(len(pictures), columns, side), _line_height(font) * len(lines))
-        for lines, (_, pictures) in zip(captions, rows, strict=True)
-    ]
-    width = left + columns * (side + GAP_PIXELS)
-    sheet = _blank_sheet(width, sum(heights) + GAP_PIXELS * (len(rows) + 1))
+    layout = _lay_out([(text, len(pictures)) for text, pictures in rows], side, columns)
+    sheet = _blank_sheet(*layout.size)
     top = GAP_PIXELS
-    for lines, height, (_, pictures) in zip(captions, heights, rows, strict=True):
-        _draw_caption(sheet, lines, font, top)
-        _paste_faces(sheet, pictures, columns, scale, (left, top))
+    for lines, height, (_, pictures) in zip(layout.captions, layout.heights, rows, strict=True):
+        _draw_caption(sheet, lines, layout.font, top)
+        _paste_faces(sheet, pictures, layout.columns, scale, (layout.left, top))
         top += height + GAP_PIXELS
     return sheet
+
+
+def sheet_size(rows: Sequence[tuple[str, int]], side: int, *, columns: int = 8) -> tuple[int, int]:
+    """Width and height of a `contact_sheet`, in pixels, before its faces are drawn.
+
+    Args:
+        rows: Each description with the number of its faces.
+        side: Height and width of a face on the sheet, in pixels.
+        columns: The most faces side by side.
+    """
+    return _lay_out(rows, side, columns).size
 
 
 def enlarge(picture: Pictures, scale: int) -> Image.Image:
@@ -80,10 +81,23 @@ def enlarge(picture: Pictures, scale: int) -> Image.Image:
     """
     image = Image.fromarray(picture)
     size = (image.width * scale, image.height * scale)
-    _check_pixels(*size)
+    check_pixels(*size)
     # Tried on faces of 32 and 64 pixels: nearest shows blocks, which hide the face from the eye;
     # Lanczos is a little sharper than bicubic, and its rings are not to be seen.
     return image if scale == 1 else image.resize(size, Image.Resampling.LANCZOS)
+
+
+def check_pixels(width: int, height: int) -> None:
+    """Refuses a picture that would be larger than `MAXIMUM_PIXELS`.
+
+    Raises:
+        ArgumentError: It is so.
+    """
+    if width * height > MAXIMUM_PIXELS:
+        raise ArgumentError(
+            f"the picture would have {width}x{height} pixels; {MAXIMUM_PIXELS} in all are the "
+            "most: take a smaller scale or fewer faces"
+        )
 
 
 def wrap(text: str, font: Font, width: int) -> list[str]:
@@ -114,6 +128,38 @@ def wrap(text: str, font: Font, width: int) -> list[str]:
     return lines
 
 
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """Where everything lies on a sheet, in pixels."""
+
+    font: Font
+    captions: list[list[str]]
+    """The lines beside each row."""
+    columns: int
+    left: int
+    """Where the faces begin."""
+    heights: list[int]
+    """Of each row."""
+    size: tuple[int, int]
+
+
+def _lay_out(rows: Sequence[tuple[str, int]], side: int, columns: int) -> _Layout:
+    font = ImageFont.load_default(FONT_PIXELS)
+    has_captions = any(description.strip() for description, _ in rows)
+    left = CAPTION_PIXELS + 2 * GAP_PIXELS if has_captions else GAP_PIXELS
+    captions = [
+        wrap(description, font, CAPTION_PIXELS) if has_captions else [] for description, _ in rows
+    ]
+    columns = min(columns, max(faces for _, faces in rows))
+    heights = [
+        max(_grid_height(faces, columns, side), _line_height(font) * len(lines))
+        for lines, (_, faces) in zip(captions, rows, strict=True)
+    ]
+    width = left + columns * (side + GAP_PIXELS)
+    height = sum(heights) + GAP_PIXELS * (len(rows) + 1)
+    return _Layout(font, captions, columns, left, heights, (width, height))
+
+
 def _line_height(font: Font) -> int:
     return round(FONT_PIXELS * 1.3) if isinstance(font, ImageFont.FreeTypeFont) else FONT_PIXELS
 
@@ -123,16 +169,8 @@ def _grid_height(faces: int, columns: int, side: int) -> int:
     return lines * side + (lines - 1) * GAP_PIXELS
 
 
-def _check_pixels(width: int, height: int) -> None:
-    if width * height > MAXIMUM_PIXELS:
-        raise ArgumentError(
-            f"the picture would have {width}x{height} pixels; {MAXIMUM_PIXELS} in all are the "
-            "most: take a smaller scale or fewer faces"
-        )
-
-
 def _blank_sheet(width: int, height: int) -> Image.Image:
-    _check_pixels(width, height)
+    check_pixels(width, height)
     return Image.new("RGB", (width, height), _WHITE)
 
 

@@ -1,6 +1,7 @@
 import hashlib
 import json
 import re
+import subprocess
 import sys
 
 import numpy as np
@@ -9,7 +10,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from t2f_runtime import cli
-from t2f_runtime.generate_command import DrawnFace, file_name
+from t2f_runtime.face_files import DrawnFace, file_name
 
 
 @pytest.fixture
@@ -99,6 +100,49 @@ def test_json_tells_each_face_in_a_line(t2f, tiny_bundle, generator):
         assert line["milliseconds"] > 0
         with Image.open(line["file"]) as image:
             assert image.convert("RGB").tobytes() == pixels
+
+
+def test_lines_are_answered_as_they_come(tiny_bundle, generator):
+    code = "import sys; from t2f_runtime.cli import main; sys.argv[0] = 't2f'; main()"
+    command = [sys.executable, "-c", code, "generate", str(tiny_bundle), "--from", "-", "--json"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        for text in ("a man", "a girl", "👧"):
+            process.stdin.write(f"{text}\r\n\n".encode())
+            process.stdin.flush()
+            line = json.loads(process.stdout.readline())  # before the next line is written
+            pixels = generator.generate(text).tobytes()
+            assert line["description"] == text
+            assert line["sha256"] == hashlib.sha256(pixels).hexdigest()
+        process.stdin.close()
+        assert process.stdout.read() == b""
+    assert process.returncode == 0
+
+
+def test_a_bad_line_ends_a_stream_and_what_came_before_stays(t2f, tiny_bundle, tmp_path):
+    lines = "a man\n\nx\0\na girl\n"
+    result = t2f(tiny_bundle, "--from", "-", "--each", "faces", "--json", stdin=lines)
+    assert result.exit_code == 1
+    assert [json.loads(line)["description"] for line in result.stdout.splitlines()] == ["a man"]
+    assert [path.name for path in (tmp_path / "faces").iterdir()] == ["00001-a-man-s0-0000.png"]
+    assert result.stderr.startswith(
+        "Error: line 3 of standard input: the description holds the control character U+0000"
+    )
+
+
+def test_a_stream_goes_on_after_the_arguments(t2f, tiny_bundle, tmp_path):
+    (tmp_path / "list.txt").write_text("\ufeffa girl\n", "utf-8")
+    result = t2f(tiny_bundle, "a man", "--from", "list.txt", "--each", "faces")
+    assert result.stdout == "faces: 2 faces, a file each\n"
+    names = sorted(path.name for path in (tmp_path / "faces").iterdir())
+    assert names == ["00001-a-man-s0-0000.png", "00002-a-girl-s0-0000.png"]
+
+
+def test_a_stream_may_be_longer_than_what_fits_on_a_sheet(t2f, tiny_bundle, monkeypatch):
+    monkeypatch.setattr("t2f_runtime.generate_command.MAXIMUM_LIST_BYTES", 4)
+    result = t2f(tiny_bundle, "--from", "-", "--json", stdin="a man\na girl\n")
+    assert len(result.stdout.splitlines()) == 2
+    result = t2f(tiny_bundle, "--from", "-", "-o", "a.png", stdin="a man\na girl\n")
+    assert "the file of descriptions is longer than 4 bytes: split it" in result.stderr
 
 
 def test_json_alone_writes_nothing(t2f, tiny_bundle, tmp_path):

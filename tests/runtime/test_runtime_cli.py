@@ -3,16 +3,17 @@ import io
 import json
 import os
 import re
+from datetime import datetime, timezone
 from importlib.metadata import EntryPoint
+from pathlib import Path
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from t2f_runtime import __version__, cli
+from t2f_runtime import FaceGenerator, __version__, cli
 from t2f_runtime.bundle import Bundle
-from t2f_runtime.commands import MAXIMUM_LIST_BYTES
 from t2f_runtime.manifest import GENERATOR, REFERENCE, decode_manifest
 from t2f_runtime.picture_facts import PIXELS, XMP_KEYWORD, read_picture
 
@@ -37,7 +38,13 @@ def fails(result, message, exit_code=1):
         assert result.stderr.count("\n") == 1
 
 
-def test_one_description_draws_one_picture_at_its_own_size(t2f, tiny_bundle, generator):
+@pytest.fixture
+def at_noon(monkeypatch):
+    """Has commands write one time into their pictures."""
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1795521600")
+
+
+def test_one_description_draws_one_picture_at_its_own_size(t2f, tiny_bundle, generator, at_noon):
     result = t2f("generate", tiny_bundle, "a bald man", "-o", "face.png", "--seed", "7")
     assert result.stdout == "face.png: 1 face, 8x8 pixels\n"
     with Image.open("face.png") as image:
@@ -48,14 +55,100 @@ def test_one_description_draws_one_picture_at_its_own_size(t2f, tiny_bundle, gen
             "Description": "a bald man",
             "Description SHA-256": hashlib.sha256(b"a bald man").hexdigest(),
             "Seed": "7",
+            "Index": "0",
             "Count": "1",
             "Bundle": Bundle.open(tiny_bundle).bundle_id,
+            "Engine": str(generator.engine),
+            "Creation Time": "2026-11-24T12:00:00Z",
         }
         assert notes.items() <= image.text.items()
         assert set(image.text) == {*notes, PIXELS, XMP_KEYWORD}
     facts, pixels = read_picture("face.png")
     np.testing.assert_array_equal(pixels, generator.generate("a bald man", seed=7))
     assert (facts.seed, facts.description, facts.count) == (7, "a bald man", 1)
+
+
+def test_a_picture_says_when_it_was_written(t2f, tiny_bundle, monkeypatch):
+    monkeypatch.delenv("SOURCE_DATE_EPOCH", raising=False)
+    before = datetime.now(timezone.utc).replace(microsecond=0)
+    t2f("generate", tiny_bundle, "a bald man", "-o", "face.png")
+    written = datetime.fromisoformat(read_picture("face.png")[0].time.replace("Z", "+00:00"))
+    assert before <= written <= datetime.now(timezone.utc)
+
+
+@pytest.mark.parametrize("name", ["face.png", "face.jpg", "face.webp"])
+def test_equal_commands_at_one_time_write_equal_files(t2f, tiny_bundle, at_noon, name):
+    files = []
+    for _ in range(2):
+        t2f("generate", tiny_bundle, "un été", "--count", 2, "-o", name)
+        files.append(Path(name).read_bytes())
+    assert files[0] == files[1]
+
+
+@pytest.mark.parametrize("seconds", ["noon", "-1", "1.5", "9" * 30, ""])
+def test_a_time_that_is_none_is_refused_before_anything_is_drawn(
+    t2f, tiny_bundle, monkeypatch, tmp_path, seconds
+):
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", seconds)
+    result = t2f("generate", tiny_bundle, "a man", "--each", "faces")
+    fails(result, "^Error: SOURCE_DATE_EPOCH is '.*; give the seconds since 1970 as a whole number")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_words_can_be_left_out_of_all_that_is_written(t2f, tiny_bundle, tmp_path):
+    arguments = ("generate", tiny_bundle, "Zebediah", "--no-description")
+    t2f(*arguments, "-o", "face.png")
+    t2f(*arguments, "-o", "face.jpg")
+    t2f(*arguments, "--each", "faces")
+    written = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert sorted(path.name for path in written) == ["00001-s0-0000.png", "face.jpg", "face.png"]
+    for path in written:
+        content = path.read_bytes()
+        assert b"Zebediah" not in content
+        assert "Zebediah".encode("utf-16-le") not in content
+    facts, _ = read_picture("face.png")
+    assert facts.description is None
+    assert facts.description_sha256 == hashlib.sha256(b"Zebediah").hexdigest()
+
+
+def test_a_sheet_without_words_has_no_captions(t2f, tiny_bundle):
+    sizes = []
+    for options in ([], ["--no-description"]):
+        t2f("generate", tiny_bundle, "a man", "a girl", "-o", "sheet.png", *options)
+        with Image.open("sheet.png") as image:
+            sizes.append(image.size)
+    assert sizes[0][0] - sizes[1][0] == 224 + 8  # the column of captions, and a gap
+    assert sizes[0][1] == sizes[1][1]
+
+
+def never_draw(*arguments, **options):
+    raise AssertionError("nothing must be drawn here")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--count", 10000, "--scale", 64, "-o", "a.png"], r"would have \d+x\d+ pixels; 134217728"),
+        (
+            ["--count", 9000, "--scale", 8, "-o", "a.jpg"],
+            "too many for JPEG, whose sides have 6550",
+        ),
+        (
+            ["--count", 2000, "--scale", 8, "-o", "a.webp"],
+            "for WEBP, whose sides have 16383 at mos",
+        ),
+    ],
+)
+def test_a_picture_that_would_be_too_large_is_refused_before_a_face_is_drawn(
+    t2f, tiny_bundle, monkeypatch, arguments, message
+):
+    monkeypatch.setattr(FaceGenerator, "draw", never_draw)
+    fails(t2f("generate", tiny_bundle, "a man", *arguments), message)
+
+
+def test_a_dash_is_no_description(t2f, tiny_bundle):
+    result = t2f("generate", tiny_bundle, "-", "-o", "a.png", stdin="a man\n")
+    fails(result, "'-' is no description; for standard input, give: --from -", exit_code=2)
 
 
 def test_a_picture_is_enlarged_by_the_scale(t2f, tiny_bundle):
@@ -107,12 +200,16 @@ def test_descriptions_come_from_standard_input(t2f, tiny_bundle):
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"a man\xff", "the file of descriptions is not UTF-8 at byte 5: save it as UTF-8"),
         (
-            b"a man\nx\x00\n",
-            "description 2: the description holds the control character U.0000 at position 1",
+            b"\na man\xff",
+            "^Error: line 2 of list.txt is not UTF-8 at byte 5: save the file as UTF-8",
         ),
-        (b" " * (MAXIMUM_LIST_BYTES + 1), "is longer than 16777216 bytes: split it"),
+        (
+            b"a man\n\nx\x00\n",
+            "^Error: line 3 of list.txt: the description holds the control character U.0000 at ",
+        ),
+        ((b" " * (2**20 - 1) + b"\n") * 16 + b"\n", "is longer than 16777216 bytes: split it"),
+        (b"\n" + b"x" * 2**20 + b"\n", "line 2 of list.txt is longer than 1048576 bytes: cut it"),
     ],
 )
 def test_a_bad_file_of_descriptions_is_refused(t2f, tiny_bundle, tmp_path, data, message):
@@ -122,8 +219,8 @@ def test_a_bad_file_of_descriptions_is_refused(t2f, tiny_bundle, tmp_path, data,
 
 
 def test_no_description_at_all_is_a_mistake_in_usage(t2f, tiny_bundle):
-    for arguments in ([], ["--from", os.devnull]):
-        result = t2f("generate", tiny_bundle, *arguments, "-o", "a.png")
+    for arguments in (["-o", "a.png"], ["--from", os.devnull, "-o", "a.png"], ["--json"]):
+        result = t2f("generate", tiny_bundle, *arguments)
         fails(result, "Give a DESCRIPTION, such as .* or --from FILE", exit_code=2)
 
 
@@ -362,7 +459,17 @@ def test_help_lists_all_commands_even_broken_ones(t2f, plugins):
     assert result.exit_code == 0
     listed = re.findall(r"^  ([a-z-]+)  ", result.stdout.partition("Commands:")[2], re.MULTILINE)
     assert listed == [
-        *("broken", "doctor", "explain", "faulty", "generate", "identikit", "info", "keys"),
+        *(
+            "bench",
+            "broken",
+            "doctor",
+            "explain",
+            "faulty",
+            "generate",
+            "identikit",
+            "info",
+            "keys",
+        ),
         *("needs-torch", "own-bug", "pack", "read", "serve", "sign", "unpack", "verify", "works"),
     ]
     assert re.search("broken +Not available: No module named", result.stdout)
