@@ -79,20 +79,43 @@ def identikit(
     _say(f"{generator.manifest.name} on {generator.engine}; pictures go to {pictures}/")
     terminal.resume()
     is_interactive = sys.stdin.isatty()
-    failures = terminal.run(_lines(sys.stdin.buffer, is_interactive))
+    lines = _Lines(sys.stdin.buffer, is_interactive=is_interactive)
+    failures = terminal.run(lines) + lines.left_out
     if failures and not is_interactive:
         raise click.exceptions.Exit(1)
 
 
-def _lines(file: BinaryIO, is_interactive: bool) -> Iterator[str]:
-    """The lines that are typed or piped in; what is not UTF-8 is refused where it is used."""
-    while True:
-        if is_interactive:
-            click.echo("> ", nl=False)
-        data = file.readline(_MAXIMUM_LINE_BYTES)
-        if not data:
-            return
-        yield data.decode("utf-8-sig", errors="surrogateescape")
+class _Lines:
+    """The lines that are typed or piped in; what is not UTF-8 is refused where it is used.
+
+    Args:
+        file: What is read.
+        is_interactive: Whether somebody types, and is shown where.
+
+    Attributes:
+        left_out: How many were too long.
+    """
+
+    def __init__(self, file: BinaryIO, *, is_interactive: bool) -> None:
+        self.left_out = 0
+        self._file = file
+        self._is_interactive = is_interactive
+
+    def __iter__(self) -> Iterator[str]:
+        while True:
+            if self._is_interactive:
+                click.echo("> ", nl=False)
+            data = self._file.readline(_MAXIMUM_LINE_BYTES + 1)
+            if not data:
+                return
+            if len(data) <= _MAXIMUM_LINE_BYTES:
+                yield data.decode("utf-8-sig", errors="surrogateescape")
+                continue
+            # Its rest must not be taken for a command.
+            while data and not data.endswith(b"\n"):
+                data = self._file.readline(_MAXIMUM_LINE_BYTES)
+            self.left_out += 1
+            _say(f"Error: a line has more than {_MAXIMUM_LINE_BYTES} bytes; it was left out")
 
 
 def _say(text: str) -> None:

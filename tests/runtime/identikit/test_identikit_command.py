@@ -208,6 +208,17 @@ def test_what_is_no_utf8_is_refused_and_escaped(run, tiny_bundle):
     assert "\x1b" not in result.output
 
 
+@pytest.mark.parametrize("rest", ["x", "quit", "x" * 2**17])
+def test_a_line_that_is_too_long_is_refused_whole(run, rest):
+    most = f"{'describe ':x<{2**16}}"  # what follows would be a command of its own
+    result = run(["start a bald man", most + rest, "show"])
+    assert result.exit_code == 1
+    assert result.output.splitlines()[2:] == [
+        "Error: a line has more than 65536 bytes; it was left out",
+        "identikit/0000-start.png",
+    ]
+
+
 def test_a_model_without_text_is_started_without_words(run, textless_bundle):
     result = run(["start", "candidates 4", "choose 1", "breed 3"], bundle=textless_bundle)
     assert result.exit_code == 0, result.output
