@@ -11,6 +11,7 @@ from t2f_runtime.generator import FaceGenerator
 from t2f_runtime.latent import LARGEST_SEED
 from t2f_runtime.picture_facts import facts_of, writing_time
 from t2f_runtime.picture_files import check_picture_path, save_picture
+from t2f_runtime.reading.description import UNKNOWN_WORDS
 
 
 @click.command()
@@ -69,8 +70,10 @@ def explain(
             tells_description=True,
         )
         save_picture(explanation_sheet(explanation), output, notes=facts.notes())
+    knows_words = generator.read(description).knows_words
     if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(explanation.words), indent=2))
+        told = {"knows_words": knows_words, "words": explanation.words}
+        click.echo(msgspec.json.format(msgspec.json.encode(told), indent=2))
         return
     for effect in explanation.words:
         note = "  practically nothing" if effect.is_negligible else ""
@@ -78,3 +81,5 @@ def explain(
         click.echo(
             printable(f"{effect.difference:5.1f} levels  {effect.share:4.0%}  {effect.word}{note}")
         )
+    if not knows_words:
+        click.echo(UNKNOWN_WORDS)

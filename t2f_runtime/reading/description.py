@@ -57,6 +57,9 @@ bald" and others that it lacks at 0.45 to 1.4, and are drawn; so does "no beard"
 which its data has and which the pictures do not follow either."""
 
 
+UNKNOWN_WORDS = "the bundle does not tell which words it was trained on"
+"""Said where nobody can tell which words are chance."""
+
 MOST_SHOWN = 64
 """Tokens that are shown to people; the value has all."""
 
@@ -131,7 +134,7 @@ class DescriptionReading(msgspec.Struct, frozen=True, kw_only=True):
                 f"never seen in training: {word.text!r}" + (f"; is it {meant}?" if meant else "")
             )
         if not self.knows_words:
-            sentences.append("the bundle does not tell which words it was trained on")
+            sentences.append(UNKNOWN_WORDS)
         return sentences + [_warning(n) for n in self.negations if n.is_obeyed is not True]
 
 

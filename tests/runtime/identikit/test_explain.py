@@ -98,6 +98,9 @@ def test_words_that_training_never_had_are_told_apart(tiny_bundle, tmp_path):
     result = CliRunner().invoke(main, ["explain", str(bundle), text, "--seed", "5"])
     chances = [line for line in result.output.splitlines() if line.endswith("moves is chance")]
     assert len(chances) == 2
+    assert "does not tell" not in result.output
+    told = CliRunner().invoke(main, ["explain", str(bundle), text, "--json"])
+    assert json.loads(told.output)["knows_words"] is True
 
 
 def test_without_a_list_of_words_nobody_says_what_was_seen(explained):
@@ -145,13 +148,9 @@ def test_the_command_lists_the_words_and_draws_where_they_act(tiny_bundle, tmp_p
     arguments = ["explain", str(tiny_bundle), TEXT, "--seed", "5", "-o", str(picture)]
     result = CliRunner().invoke(main, arguments)
     assert result.exit_code == 0, result.output
-    assert [line.split()[3] for line in result.output.splitlines()] == [
-        "a",
-        "bald",
-        "man",
-        "with",
-        "glasses",
-    ]
+    *lines, last = result.output.splitlines()
+    assert [line.split()[3] for line in lines] == ["a", "bald", "man", "with", "glasses"]
+    assert last == "the bundle does not tell which words it was trained on"
     facts, _ = read_picture(picture)
     assert facts == facts_of(
         FaceGenerator.load(tiny_bundle),
@@ -163,4 +162,6 @@ def test_the_command_lists_the_words_and_draws_where_they_act(tiny_bundle, tmp_p
         tells_description=True,
     )
     told = CliRunner().invoke(main, [*arguments[:3], "--json"])
-    assert [word["word"] for word in json.loads(told.output)][1] == "bald"
+    found = json.loads(told.output)
+    assert found["knows_words"] is False
+    assert found["words"][1]["word"] == "bald"
