@@ -27,7 +27,8 @@ class ReadWord(msgspec.Struct, frozen=True, kw_only=True):
     """How many descriptions of the training data have it, 0 for none; None where the bundle does
     not tell."""
     nearest: tuple[str, ...] = ()
-    """Of a word that was never seen: known ones that it may be a typing error of."""
+    """Of a word that was never seen: known ones that it may be a typing error of. Looked for of the
+    first 16 such words alone; see `DescriptionReading.unsearched`."""
 
 
 class Negation(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,6 +99,8 @@ class DescriptionReading(msgspec.Struct, frozen=True, kw_only=True):
     knows_words: bool
     """Whether the bundle tells the words that it was trained on. Where it does not, `seen` is 0 for
     words with a character that its tokenizer lacks, and None for all others."""
+    unsearched: int = 0
+    """Of how many words that were never seen nobody looked for the nearest, to bound the work."""
     negations: tuple[Negation, ...] = ()
     """What it denies."""
 
@@ -132,6 +135,11 @@ class DescriptionReading(msgspec.Struct, frozen=True, kw_only=True):
             meant = " or ".join(repr(near) for near in word.nearest)
             sentences.append(
                 f"never seen in training: {word.text!r}" + (f"; is it {meant}?" if meant else "")
+            )
+        if self.unsearched:
+            sentences.append(
+                f"too many words were never seen: of {self.unsearched} of them, those that they "
+                "may be typing errors of were not looked for"
             )
         if not self.knows_words:
             sentences.append(UNKNOWN_WORDS)

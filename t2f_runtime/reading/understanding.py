@@ -38,6 +38,7 @@ def understand(
     # What is longer than the model reads is not looked at, however long it is.
     start = _SURROGATE.sub("\ufffd", text[: tokenizer.maximum_characters])
     pieces = _pieces(tokenizer, start)
+    read, unsearched = _read_words(tokenizer, start, known, is_counted=words is not None)
     return DescriptionReading(
         description=start,
         refusal=refusal,
@@ -47,22 +48,24 @@ def understand(
         tokens=len(pieces),
         maximum_tokens=tokenizer.maximum_tokens,
         pieces=pieces,
-        words=_read_words(tokenizer, start, known, is_counted=words is not None),
+        words=read,
         knows_words=known is not None,
+        unsearched=unsearched,
         negations=_read_negations(tokenizer, start, mean_of, is_refused=bool(refusal)),
     )
 
 
 def _read_words(
     tokenizer: Tokenizer, text: str, known: Mapping[str, int] | None, *, is_counted: bool
-) -> tuple[ReadWord, ...]:
+) -> tuple[tuple[ReadWord, ...], int]:
+    """The words, and for how many of those never seen the nearest were not looked for."""
     words = split_words(text)
     keys = {word.text: word.key for word in words}
     counts = (known or {}) if is_counted else None
     seen = {written: _seen(tokenizer, written, key, counts) for written, key in keys.items()}
     unseen = dict.fromkeys(keys[written] for written, count in seen.items() if count == 0)
     nearest = {key: nearest_words(key, known or {}) for key in list(unseen)[:SUGGESTED_WORDS]}
-    return tuple(
+    read = tuple(
         ReadWord(
             text=word.text,
             start=word.start,
@@ -72,6 +75,7 @@ def _read_words(
         )
         for word in words
     )
+    return read, len(unseen) - len(nearest) if known else 0
 
 
 def _seen(
@@ -140,7 +144,7 @@ def _beyond(
 def _drawn_anyway(tokenizer: Tokenizer, text: str, denial: Denial, mean_of: MeanOf) -> float | None:
     """How far the condition goes to where it goes without the word that denies."""
     denied = mean_of(tokenizer.tokens(text)).astype(np.float64)
-    asserted = _mean(tokenizer, leave_out(text, denial.start, denial.negation.end), mean_of)
+    asserted = _mean(tokenizer, denial.asserted(text), mean_of)
     if asserted is None:
         return None
     unnamed = _mean(tokenizer, leave_out(text, denial.start, denial.end), mean_of)

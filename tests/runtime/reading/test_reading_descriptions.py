@@ -86,6 +86,28 @@ def test_each_unseen_word_is_told_once(reader):
     assert [word.text for word in reading.unseen] == ["scar", "Scar"]
 
 
+def test_words_that_nobody_looked_for_are_told(reader):
+    few = reader.read(" ".join(f"galsses{'x' * n}" for n in range(16)), no_condition)
+    assert few.unsearched == 0
+    assert "not looked for" not in str(few)
+    many = reader.read(" ".join(["man", *(f"galsses{'x' * n}" for n in range(19))]), no_condition)
+    assert many.unsearched == 3
+    assert "too many words were never seen: of 3 of them, those that they may be" in str(many)
+
+
+def test_where_no_word_is_known_none_was_left_unsearched(generator):
+    assert generator.read("老人笑顔眼鏡髪髭帽子男女子供若大小長短").unsearched == 0
+
+
+def test_a_word_that_denies_by_itself_is_measured_against_what_it_denies(generator):
+    text = "a beardless man"
+    means = [generator.condition(each)[0].astype(float) for each in (text, "a beard man", "a man")]
+    step = means[1] - means[2]
+    [negation] = generator.read(text).negations
+    expected = (means[0] - means[2]) @ step / (step @ step)
+    assert negation.drawn_anyway == pytest.approx(expected)
+
+
 @pytest.mark.parametrize(
     "text", ["", " \n", "a\x07man", "\ud800", "man " * 100, "x" * 5000, "\ud800" * 5000]
 )
