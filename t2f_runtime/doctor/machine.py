@@ -13,6 +13,9 @@ from t2f_runtime.processors import cpu_quotas, usable_cpus
 _TOPIC: Final = "machine"
 _MIB: Final = 2**20
 
+_NO_LIMIT: Final = 2**60
+"""Version 1 of cgroups writes no limit as the largest multiple of a page that it can."""
+
 LEAST_MEMORY: Final = 256 * _MIB
 """A kiosk's process takes up to 160 MB; the rest is for what starts beside it."""
 
@@ -93,23 +96,33 @@ def memory_available(root: Path) -> int | None:
 def memory_limit(root: Path) -> int | None:
     """Bytes of memory that the cgroups of this process allow; None where they set no limit.
 
-    Source: Linux, Documentation/admin-guide/cgroup-v2.rst, "memory.max".
+    Sources: Linux, Documentation/admin-guide/cgroup-v2.rst, "memory.max", and of version 1
+    Documentation/admin-guide/cgroup-v1/memory.rst, "memory.limit_in_bytes".
 
     Args:
         root: Where `proc` and `sys` lie.
     """
-    match = re.search(r"^0::/(.*)$", _read(root / "proc/self/cgroup"), re.MULTILINE)
-    top = root / "sys/fs/cgroup"
+    groups = _read(root / "proc/self/cgroup")
+    mount = root / "sys/fs/cgroup"
+    version_1 = re.search(r"^\d+:(?:[^:]*,)?memory(?:,[^:]*)?:/(.*)$", groups, re.MULTILINE)
+    version_2 = re.search(r"^0::/(.*)$", groups, re.MULTILINE)
+    limits = [
+        *_limits(mount, version_2, "memory.max"),
+        *_limits(mount / "memory", version_1, "memory.limit_in_bytes"),
+    ]
+    return min(limits, default=None)
+
+
+def _limits(top: Path, group: re.Match[str] | None, name: str) -> Iterator[int]:
+    """The limits of a cgroup and its ancestors, up to where they are mounted."""
     # A container's own view has its group at the top, whatever the path says.
-    folder = top / match[1] if match and ".." not in match[1] else top
-    limits = []
+    folder = top / group[1] if group and ".." not in group[1] else top
     for place in (folder, *folder.parents):
-        text = _read(place / "memory.max").strip()
-        if text.isdecimal():
-            limits.append(int(text))
+        text = _read(place / name).strip()
+        if text.isdecimal() and int(text) < _NO_LIMIT:
+            yield int(text)
         if place == top:
             break
-    return min(limits, default=None)
 
 
 def examine_folder(subject: str, folder: Path, *, is_written: bool, topic: str = _TOPIC) -> Finding:

@@ -1,12 +1,13 @@
 """NVIDIA's driver and libraries: where they lie, and what is in their way."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 from t2f_runtime.doctor.finding import Finding, Verdict
 from t2f_runtime.engines.gpu import Device, NoDevice
+from t2f_runtime.engines.names import CPU_ENGINES
 
 _TOPIC: Final = "nvidia"
 
@@ -17,6 +18,19 @@ _LIBRARIES: Final = {
     "TensorRT": "libnvinfer.so",
     "TensorRT for RTX": "libtensorrt_rtx.so",
 }
+
+_GPU_EXTRA: Final = "pip install 't2f[gpu]'"
+_NEEDED: Final = {
+    "CUDA runtime": (("onnx-cuda", "onnx-tensorrt"), _GPU_EXTRA),
+    "cuBLAS": (("onnx-cuda", "onnx-tensorrt"), _GPU_EXTRA),
+    "cuDNN": (("onnx-cuda", "onnx-tensorrt"), _GPU_EXTRA),
+    "TensorRT": (
+        ("tensorrt", "onnx-tensorrt"),
+        "pip install 't2f[tensorrt]', or on a Jetson: apt install python3-libnvinfer",
+    ),
+}
+"""The engines that need a library, and what installs it. TensorRT for RTX is no part of this: not
+every GPU has it, and its package brings its library."""
 
 _FOLDERS: Final = (
     "usr/local/cuda/lib64",
@@ -34,6 +48,7 @@ def examine_nvidia(
     environment: Mapping[str, str],
     root: Path = Path("/"),
     site_packages: Sequence[Path] = (),
+    working: Collection[str] | None = None,
 ) -> Iterator[Finding]:
     """Looks at the GPU, its driver, CUDA's libraries, and what tells the loader where they are.
 
@@ -42,6 +57,8 @@ def examine_nvidia(
         environment: The environment's variables.
         root: Where `proc` and `usr` lie.
         site_packages: Folders that packages are installed in.
+        working: The engines that work here, by which missing libraries are told where there is a
+            GPU; None does not look for what is missing.
     """
     driver = driver_version(root)
     if isinstance(device, NoDevice):
@@ -63,7 +80,10 @@ def examine_nvidia(
             "unset CUDA_VISIBLE_DEVICES" if is_none else None,
         )
     path = environment.get("LD_LIBRARY_PATH", "")
-    yield from _examine_libraries(list(_folders(path, root, site_packages)))
+    folders = list(dict.fromkeys(_folders(path, root, site_packages)))
+    yield from _examine_libraries(folders)
+    if working is not None and not isinstance(device, NoDevice):
+        yield from _examine_missing(folders, working)
     yield from examine_library_path(path)
 
 
@@ -113,8 +133,21 @@ def examine_library_path(path: str) -> Iterator[Finding]:
             yield _path_finding("note", f"has {entry!r}, which is no folder", f"take {entry} out")
 
 
-def _examine_libraries(folders: Iterable[Path]) -> Iterator[Finding]:
-    folders = list(dict.fromkeys(folders))
+def _examine_missing(folders: Sequence[Path], working: Collection[str]) -> Iterator[Finding]:
+    """Tells of libraries that are not found, unless an engine that needs them works anyway."""
+    uses_gpu = any(name not in CPU_ENGINES for name in working)
+    for name, (engines, repair) in _NEEDED.items():
+        if find_library(_LIBRARIES[name], folders) or set(engines) & set(working):
+            continue
+        yield _finding(
+            name,
+            "note" if uses_gpu else "warning",
+            f"is not found, and {' and '.join(engines)} need it",
+            repair,
+        )
+
+
+def _examine_libraries(folders: Sequence[Path]) -> Iterator[Finding]:
     for name, file_name in _LIBRARIES.items():
         found = find_library(file_name, folders)
         if not found:

@@ -23,13 +23,18 @@ def examine_bundle(
     Args:
         path: The bundle's folder, or a packed bundle.
         trusted: Keys of which one must have signed it; None checks no signature.
-        working: The engines that work here: why one of them was passed over is told.
+        working: The engines that work here: why one of them was passed over is told. Without any,
+            nothing is drawn.
     """
     try:
         bundle = Bundle.open(path, keep="float32", trusted=trusted)
         files = len(bundle.manifest.files)
         yield _finding("files", "ok", f"{bundle.short_id}, {files} files with their SHA-256")
         yield examine_folder("disk", path, is_written=False, topic=_TOPIC)
+        if not working:
+            # Nor tried: an engine whose library ends the process is not to end this one.
+            yield _finding("pictures", "note", "were not drawn and compared: no engine works here")
+            return
         with FaceGenerator.from_bundle(bundle) as generator:
             yield _finding("engine", "ok", f"{generator.engine}")
             for passed_over in generator.engine.passed_over:

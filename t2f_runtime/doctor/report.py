@@ -14,7 +14,7 @@ from t2f_runtime.doctor.finding import Finding
 from t2f_runtime.doctor.installed import (
     examine_installed,
     installed_packages,
-    required_packages,
+    requirements,
 )
 from t2f_runtime.doctor.jetson import examine_jetson
 from t2f_runtime.doctor.machine import examine_machine
@@ -56,18 +56,22 @@ def examine(bundle: Path | None, trusted: Sequence[PublicKey] | None) -> Report:
     """
     device = find_device()
     engines = try_engines()
+    working = {engine.name for engine in engines if engine.works}
     findings = [
         *examine_installed(
-            installed_packages(), required_packages(), sys.version_info[:3], sys.executable
+            installed_packages(), requirements(), sys.version_info[:3], sys.executable
         ),
         *examine_engines(engines, has_gpu=isinstance(device, Device)),
-        *examine_nvidia(device, environment=os.environ, site_packages=_site_packages()),
+        *examine_nvidia(
+            device,
+            environment=os.environ,
+            site_packages=_site_packages(),
+            working=working if sys.platform == "linux" else None,
+        ),
         *examine_jetson(),
         *examine_machine(cpus=os.cpu_count(), cache=_cache()),
     ]
-    # An engine whose library ends the process is not to end this one.
-    working = {engine.name for engine in engines if engine.works}
-    if bundle is not None and working:
+    if bundle is not None:
         findings += examine_bundle(bundle, trusted, working)
     return Report(
         machine=this_machine(),

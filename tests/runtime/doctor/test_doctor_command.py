@@ -1,6 +1,7 @@
 import json
 import os
 import sys
+from importlib.metadata import PackageNotFoundError
 
 import pytest
 from click.testing import CliRunner
@@ -101,7 +102,20 @@ def test_without_an_engine_nothing_is_drawn_and_the_status_is_1(t2f, tiny_bundle
     assert "the package 'onnxruntime' is not installed" in result.stdout
     assert "         repair: install it with: pip install 't2f[cpu]'" in result.stdout
     assert "  BROKEN auto: no engine works, so nothing can be drawn" in result.stdout
-    assert "pictures" not in result.stdout
+    files = f"  ok     files: {Bundle.open(tiny_bundle).short_id}, 4 files with their SHA-256"
+    assert files in result.stdout
+    assert "  -      pictures: were not drawn and compared: no engine works here" in result.stdout
+
+
+def test_without_metadata_the_doctor_goes_on(t2f, monkeypatch):
+    def requires(name):
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr(report, "try_engines", engines(works=True))
+    monkeypatch.setattr("importlib.metadata.requires", requires)
+    result = t2f()
+    assert (result.exit_code, result.exception) == (0, None)
+    assert "  !      metadata: T2F's own are not installed" in result.stdout
 
 
 def test_without_the_package_that_finds_the_cache_the_doctor_goes_on(t2f, monkeypatch):

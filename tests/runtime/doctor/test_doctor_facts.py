@@ -1,11 +1,17 @@
 import os
 import re
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from t2f_runtime.doctor.installed import examine_installed, installed_packages, required_packages
+from t2f_runtime.doctor.installed import (
+    Requirement,
+    examine_installed,
+    installed_packages,
+    requirements,
+)
 from t2f_runtime.doctor.jetson import board_model, examine_jetson, run_command
 from t2f_runtime.doctor.machine import (
     examine_folder,
@@ -46,14 +52,87 @@ def wrong(findings):
 
 
 def installed(packages, python=(3, 11, 7)):
-    return list(examine_installed(packages, ["numpy", "pillow"], python, "/venv/bin/python"))
+    return list(examine_installed(packages, NEEDED, python, "/venv/bin/python"))
+
+
+NEEDED = [
+    Requirement("numpy", ">=2.0", None),
+    Requirement("pillow", "", None),
+    Requirement("onnxruntime", ">=1.20", "cpu"),
+    Requirement("tensorrt", ">=10.3,<12", "tensorrt"),
+]
 
 
 def test_the_packages_that_drawing_needs_are_those_of_the_distribution():
-    assert set(required_packages()) == {"click", "msgspec", "numpy", "pillow", "sentencepiece"}
+    needed = {each.name: each for each in requirements() if each.extra is None}
+    assert set(needed) == {"click", "msgspec", "numpy", "pillow", "sentencepiece"}
+    assert needed["numpy"] == Requirement("numpy", ">=2.0", None)
     packages = installed_packages()
     assert re.fullmatch(r"\d+(\.\d+)+.*", packages["numpy"])
-    assert set(required_packages()) <= set(packages)
+    assert all(each.serves(packages[name]) for name, each in needed.items())
+
+
+def test_what_extras_need_is_read_from_the_distribution_too():
+    extras = {each.name: each for each in requirements() if each.extra is not None}
+    assert extras["onnxruntime"] == Requirement("onnxruntime", ">=1.20", "cpu")
+    assert extras["onnxruntime-gpu"] == Requirement("onnxruntime-gpu", ">=1.21", "gpu")
+    assert not extras["tensorrt"].serves("12.0")
+    assert "t2f" not in extras
+    assert "pytest" not in extras
+
+
+@pytest.mark.parametrize(
+    ("limits", "version", "serves"),
+    [
+        (">=2.0", "1.26.4", False),
+        (">=2.0", "2", True),
+        (">=2.0", "10.1", True),
+        (">=10.3,<12", "10.2.9", False),
+        (">=10.3,<12", "11.99.post1", True),
+        (">=10.3,<12", "12", False),
+        ("", "0.1", True),
+        (">=1.20", "1.32.0+cu12", True),
+    ],
+)
+def test_a_version_serves_within_its_limits(limits, version, serves):
+    assert Requirement("x", limits, None).serves(version) is serves
+
+
+@pytest.mark.parametrize(
+    ("packages", "name", "text", "repair"),
+    [
+        ({"numpy": "1.20"}, "numpy", "1.20; T2F is made for >=2.0", "pip install 'numpy>=2.0'"),
+        (
+            {"onnxruntime": "1.5"},
+            "onnxruntime",
+            "1.5; T2F's extra 'cpu' is made for >=1.20",
+            "pip install 'onnxruntime>=1.20'",
+        ),
+        (
+            {"tensorrt": "12.1"},
+            "tensorrt",
+            "12.1; T2F's extra 'tensorrt' is made for >=10.3,<12",
+            "pip install 'tensorrt>=10.3,<12'",
+        ),
+    ],
+)
+def test_a_version_that_t2f_is_not_made_for_is_a_warning(packages, name, text, repair):
+    (finding,) = wrong(installed({**CORE, **packages}))
+    assert (finding.subject, finding.text, finding.repair) == (name, text, repair)
+
+
+def test_without_metadata_the_versions_are_not_compared_and_that_is_told(monkeypatch):
+    def requires(name):
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr("importlib.metadata.requires", requires)
+    assert requirements() is None
+    findings = list(examine_installed({"onnxruntime": "1.5"}, None, (3, 11, 0), "python"))
+    (finding,) = wrong(findings)
+    assert finding.subject == "metadata"
+    assert "vendored or frozen" in finding.text
+    assert "--copy-metadata t2f" in finding.repair
+    assert by_subject(findings)["onnxruntime"].text == "1.5"
 
 
 def test_what_is_installed_is_told_and_what_is_missing_is_broken():
@@ -63,7 +142,7 @@ def test_what_is_installed_is_told_and_what_is_missing_is_broken():
     assert findings["onnxruntime"].text == "1.32.0"
     assert (findings["pillow"].verdict, findings["pillow"].repair) == (
         "broken",
-        "pip install pillow",
+        "pip install 'pillow'",
     )
     assert "rich" not in findings
 
@@ -100,10 +179,16 @@ CORE = {"numpy": "2.1.0", "pillow": "11.0"}
             "all install the module 'tensorrt_rtx'",
             "keep the one of your driver's CUDA",
         ),
+        (
+            ["nvidia-cudnn-cu12", "nvidia-cudnn-cu13"],
+            "nvidia-cudnn-cu12 and nvidia-cudnn-cu13",
+            "all install the folder 'nvidia/cudnn'",
+            "pip uninstall -y nvidia-cudnn-cu12 nvidia-cudnn-cu13",
+        ),
     ],
 )
 def test_packages_that_overwrite_each_other_are_a_warning(packages, subject, text, repair):
-    (finding,) = wrong(installed({**CORE, **dict.fromkeys(packages, "1.0")}))
+    (finding,) = wrong(installed({**CORE, **dict.fromkeys(packages, "11.0")}))
     assert (finding.subject, finding.verdict) == (subject, "warning")
     assert text in finding.text
     assert repair in finding.repair
@@ -111,7 +196,8 @@ def test_packages_that_overwrite_each_other_are_a_warning(packages, subject, tex
 
 def test_packages_that_go_together_are_no_warning():
     together = ["onnxruntime", "tensorrt-cu12", "tensorrt-cu12-libs", "tensorrt-rtx-cu13"]
-    assert wrong(installed({**CORE, **dict.fromkeys(together, "1.0")})) == []
+    together += ["nvidia-cudnn-cu13", "nvidia-cublas", "nvidia-cublas-cu12"]
+    assert wrong(installed({**CORE, **dict.fromkeys(together, "2.0")})) == []
 
 
 @pytest.mark.parametrize(("text", "version"), [(CLOSED, "535.54.03"), (OPEN, "550.54.14")])
@@ -183,6 +269,41 @@ def test_libraries_are_found_where_the_loader_and_pip_put_them(tmp_path):
     )
     assert "TensorRT" not in findings
     assert find_library("libcudnn.so", [tmp_path / "none"]) == []
+
+
+def missing(root, working, device=GPU):
+    findings = examine_nvidia(device, environment={}, root=root, working=working)
+    return {
+        one.subject: (one.verdict, one.text, one.repair)
+        for one in findings
+        if "is not found" in one.text
+    }
+
+
+def test_libraries_that_a_gpu_lacks_are_told_with_what_installs_them(tmp_path):
+    write(tmp_path, {"usr/lib64/libcublas.so.12": ""})
+    found = missing(tmp_path, {"onnx-cpu"})
+    assert set(found) == {"CUDA runtime", "cuDNN", "TensorRT"}
+    assert found["cuDNN"] == (
+        "warning",
+        "is not found, and onnx-cuda and onnx-tensorrt need it",
+        "pip install 't2f[gpu]'",
+    )
+    assert found["TensorRT"][2].startswith("pip install 't2f[tensorrt]', or on a Jetson: apt")
+
+
+def test_a_library_that_is_not_needed_is_a_note_and_one_that_was_loaded_is_not_missing(tmp_path):
+    assert {name: one[0] for name, one in missing(tmp_path, {"tensorrt", "onnx-cpu"}).items()} == {
+        "CUDA runtime": "note",
+        "cuBLAS": "note",
+        "cuDNN": "note",
+    }
+    assert set(missing(tmp_path, {"onnx-cuda"})) == {"TensorRT"}
+
+
+def test_nothing_is_missing_without_a_gpu_or_where_nobody_can_look(tmp_path):
+    assert missing(tmp_path, {"onnx-cpu"}, NO_GPU) == {}
+    assert missing(tmp_path, None) == {}
 
 
 def test_a_library_path_is_read_for_what_is_odd(tmp_path):
@@ -285,6 +406,22 @@ def test_a_machine_that_tells_nothing_has_no_limits(tmp_path):
 def test_a_container_that_shows_its_own_cgroup_has_its_limit_at_the_top(tmp_path):
     files = {"proc/self/cgroup": "0::/../..\n", "sys/fs/cgroup/memory.max": "536870912\n"}
     assert memory_limit(write(tmp_path, files)) == 512 * 2**20
+
+
+@pytest.mark.parametrize("group", ["5:memory:/kiosk/t2f", "5:cpuset,memory,pids:/kiosk/t2f"])
+def test_a_limit_of_the_first_version_of_cgroups_is_read(tmp_path, group):
+    top = "sys/fs/cgroup/memory"
+    files = {
+        "proc/self/cgroup": f"6:cpu:/\n{group}\n0::/\n",
+        f"{top}/memory.limit_in_bytes": "9223372036854771712\n",
+    }
+    assert memory_limit(write(tmp_path, files)) is None
+    write(tmp_path, {f"{top}/kiosk/memory.limit_in_bytes": "104857600\n"})
+    assert memory_limit(tmp_path) == 100 * 2**20
+    write(tmp_path, {f"{top}/kiosk/t2f/memory.limit_in_bytes": "52428800\n"})
+    assert memory_limit(tmp_path) == 50 * 2**20
+    findings = by_subject(examine_machine(cpus=4, root=tmp_path, cache="no cache"))
+    assert findings["memory limit"].verdict == "warning"
 
 
 def test_a_quota_of_part_of_a_cpu_is_a_warning(tmp_path):
