@@ -31,6 +31,12 @@ class Bundle:
     Made by `Bundle.open`; holding one keeps the bytes that `open` was asked to keep in memory. A
     packed bundle stays open, and may be replaced, but not rewritten, while one is held.
 
+    Example:
+        >>> from t2f_runtime import Bundle
+        >>> bundle = Bundle.open("tests/runtime/tiny_bundle")
+        >>> bundle.manifest.name, bundle.manifest.image_size, len(bundle.bundle_id)
+        ('tiny', 8, 64)
+
     Attributes:
         manifest: What it says about itself.
         manifest_bytes: The manifest as it lies there, which is what a signature signs.

@@ -34,7 +34,14 @@ _FINGERPRINT_DIGITS = 32
 
 @dataclass(frozen=True, slots=True)
 class PublicKey:
-    """Tells whether a bundle was signed with the private key that belongs to it."""
+    """Tells whether a bundle was signed with the private key that belongs to it.
+
+    Example:
+        >>> from t2f_runtime import PublicKey
+        >>> key = PublicKey(bytes(range(32)))  # of a file: PublicKey.read("maker.pub")
+        >>> key.fingerprint
+        '630dcd2966c4336691125448bbb25b4f'
+    """
 
     raw: bytes
     """The key itself: 32 bytes."""

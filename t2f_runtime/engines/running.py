@@ -9,7 +9,16 @@ from t2f_runtime.manifest_fields import Precision
 
 
 class PassedOver(msgspec.Struct, frozen=True, kw_only=True):
-    """An engine that "auto" would rather have taken."""
+    """An engine that "auto" would rather have taken.
+
+    Example:
+        >>> from t2f_runtime import FaceGenerator, PassedOver
+        >>> generator = FaceGenerator.load("tests/runtime/tiny_bundle")
+        >>> all(isinstance(engine, PassedOver) for engine in generator.engine.passed_over)
+        True
+        >>> print(PassedOver(name="tensorrt", reason="no NVIDIA driver is installed").reason)
+        no NVIDIA driver is installed
+    """
 
     name: str
     """The engine."""
@@ -18,7 +27,16 @@ class PassedOver(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RunningEngine(msgspec.Struct, frozen=True, kw_only=True):
-    """The engine that draws; written as text, `onnx-cpu 1.32.0 on cpu, float32`."""
+    """The engine that draws; written as text, `onnx-cpu 1.32.0 on cpu, float32`.
+
+    Example:
+        >>> from t2f_runtime import FaceGenerator
+        >>> generator = FaceGenerator.load("tests/runtime/tiny_bundle", engine="onnx-cpu")
+        >>> print(generator.engine)
+        onnx-cpu ... on cpu, float32
+        >>> generator.engine.passed_over
+        ()
+    """
 
     name: str
     """One of the engines that `FaceGenerator.load` takes."""
