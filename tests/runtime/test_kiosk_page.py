@@ -1,5 +1,7 @@
 """The programs that docs/kiosk.md shows, run as they stand."""
 
+import importlib
+import importlib.util
 import json
 import os
 import re
@@ -10,10 +12,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from certificate_authority import Authority
 from PIL import Image
 
-from t2f_runtime import errors
-from t2f_runtime.identikit import CaseError, Session
+import t2f_runtime
+from t2f_runtime import T2FError
+from t2f_runtime.identikit import Session
 from t2f_runtime.service.messages import ErrorCode
 from t2f_runtime.service.server import METHODS
 
@@ -49,11 +53,58 @@ def test_the_python_on_the_page_runs_from_top_to_bottom(kiosk, generator):
     np.testing.assert_array_equal(names["screen"], generator.generate("a bald man", count=18))
 
 
-def test_every_error_on_the_page_exists():
+@pytest.fixture
+def session_of_the_page(kiosk, generator):
+    """What the Python on the page has made when pictures are passed on."""
+    session = Session.start("a man with a beard", generator)
+    names = {"generator": generator, "session": session}
+    run("python pictures", names)
+    return names
+
+
+def run(language, names):
+    (program,) = blocks(language)
+    exec(compile(program, "docs/kiosk.md", "exec"), names)
+
+
+def test_a_picture_of_the_page_says_what_it_is(session_of_the_page):
+    facts, pixels = session_of_the_page["facts"], session_of_the_page["pixels"]
+    assert facts.description is None
+    assert facts.engine == str(session_of_the_page["generator"].engine)
+    assert pixels.shape == (32, 32, 3)
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("fpdf") is None or importlib.util.find_spec("uharfbuzz") is None,
+    reason="fpdf2 is not installed: pip install 't2f[pdf]'",
+)
+def test_the_page_of_the_page_is_written(session_of_the_page, kiosk):
+    run("python pdf", session_of_the_page)
+    assert (kiosk / "case-17.pdf").read_bytes().startswith(b"%PDF-")
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("c2pa") is None,
+    reason="c2pa-python is not installed: pip install 't2f[c2pa]'",
+)
+def test_the_picture_of_the_page_is_signed_and_checked(session_of_the_page, kiosk):
+    authority = Authority(kiosk)
+    authority.give("signer", authority.new_key())
+    run("python c2pa", session_of_the_page)
+    credentials = session_of_the_page["credentials"]
+    assert (credentials.is_trusted, credentials.common_name) == (True, "signer")
+
+
+def test_every_error_on_the_page_exists_where_it_says():
     table = PAGE[PAGE.index("| error | when") :].partition("\n\n")[0]
-    named = set(re.findall(r"`(\w+Error)`", table))
-    assert len(named) > 8
-    assert all(name == CaseError.__name__ or hasattr(errors, name) for name in named)
+    rows = [line.split("|")[1] for line in table.splitlines()[2:]]
+    named = {name: row for row in rows for name in re.findall(r"`(\w+Error)`", row)}
+    assert {"PictureError", "CaseError", "DeadlineError"} <= set(named)
+    for name, row in named.items():
+        place = re.search(r"of `(t2f_runtime\.\w+)`", row)
+        module = importlib.import_module(place[1]) if place else t2f_runtime
+        assert name in module.__all__
+        assert issubclass(getattr(module, name), T2FError)
 
 
 def test_the_methods_and_codes_on_the_page_are_those_of_the_server():
