@@ -49,7 +49,7 @@ class OnnxSession:
         except Exception as error:  # its errors derive from Exception alone, and vary by version
             raise EngineError(
                 f"ONNX Runtime {onnxruntime.__version__} cannot load the network: {error}; "
-                "export the run again, or upgrade with: pip install -U 't2f[cpu]'"
+                "export the run again, or upgrade with: pip install -U onnxruntime"
             ) from error
         # ONNX Runtime takes another provider than it was asked for without raising anything.
         providers = self._session.get_providers()
