@@ -23,6 +23,8 @@ from t2f_runtime.latent import (
 )
 from t2f_runtime.manifest import Manifest, Precision
 from t2f_runtime.networks import Networks
+from t2f_runtime.pictures import Pictures as Pictures  # noqa: PLC0414 (taken from here)
+from t2f_runtime.pictures import empty_pictures
 from t2f_runtime.reading.reader import DescriptionReader, DescriptionReading
 from t2f_runtime.reading.word_list import WordList, open_words
 from t2f_runtime.sessions import Session
@@ -35,8 +37,6 @@ MAXIMUM_FACES = 10_000
 _MAXIMUM_THREADS = 1024
 _MAXIMUM_DEVICE = 1023
 _NO_CONDITION = np.empty(0, dtype=np.float32)
-
-Pictures = NDArray[np.uint8]
 
 
 class FaceGenerator:
@@ -242,7 +242,7 @@ class FaceGenerator:
 
         Raises:
             DescriptionError: The description cannot be read, is missing, or is one too many.
-            ArgumentError: The seed or the count is out of range.
+            ArgumentError: The seed or the count is out of range, or memory does not hold so many.
             CancelledError: It was cancelled; as DeadlineError, its time was up.
             ClosedError: The generator is closed, or of another process.
         """
@@ -250,8 +250,8 @@ class FaceGenerator:
         seed = check_whole_number("seed", seed)
         if count is not None:
             count = check_whole_number("count", count, largest=MAXIMUM_FACES, least=1)
+        pictures = empty_pictures(count or 1, self.image_size)
         mean, log_variance = self._encode(tokens, cancellation)
-        pictures = self._empty(count or 1)
         for index in range(len(pictures)):
             pictures[index] = self._draw_face(mean, log_variance, seed, index, cancellation)
         return pictures[0] if count is None else pictures
@@ -277,12 +277,13 @@ class FaceGenerator:
         Raises:
             DescriptionError: A description cannot be read, they are missing, or the model takes
                 none; nothing has been drawn then.
-            ArgumentError: A seed is out of range, or there are more seeds or fewer.
+            ArgumentError: A seed is out of range, there are more seeds or fewer, or memory does not
+                hold so many.
             CancelledError: As in `generate`.
             ClosedError: As in `generate`.
         """
         rows, seeds = self._read_all(texts, seeds)
-        pictures = self._empty(len(rows))
+        pictures = empty_pictures(len(rows), self.image_size)
         for position, (tokens, seed) in enumerate(zip(rows, seeds, strict=True)):
             mean, log_variance = self._encode(tokens, cancellation)
             pictures[position] = self._draw_face(mean, log_variance, seed, 0, cancellation)
@@ -336,13 +337,13 @@ class FaceGenerator:
 
         Raises:
             ArgumentError: The array is of another shape or type, or not finite, or
-                `faces_per_run` is out of range.
+                `faces_per_run` is out of range, or memory does not hold so many.
             CancelledError: As in `generate`.
             ClosedError: As in `generate`.
         """
         step = check_whole_number("faces_per_run", faces_per_run, largest=MAXIMUM_FACES, least=1)
         check_latents(latents, size=self._manifest.latent_size, most=MAXIMUM_FACES)
-        pictures = self._empty(len(latents))
+        pictures = empty_pictures(len(latents), self.image_size)
         for start in range(0, len(latents), step):
             drawn = self._networks.draw(latents[start : start + step], cancellation)
             pictures[start : start + step] = drawn
@@ -372,9 +373,6 @@ class FaceGenerator:
             raise ArgumentError(f"there are {len(seeds)} seeds for {len(wanted)} descriptions")
         rows = self._reader.tokens_of_all(wanted)
         return rows, [check_whole_number("seed", seed) for seed in seeds]
-
-    def _empty(self, faces: int) -> Pictures:
-        return np.empty((faces, self.image_size, self.image_size, 3), dtype=np.uint8)
 
     def _encode(
         self, tokens: NDArray[np.int64] | None, cancellation: Cancellation | None = None

@@ -11,6 +11,7 @@ from t2f_runtime.errors import DescriptionError
 from t2f_runtime.generator import FaceGenerator, Pictures
 from t2f_runtime.identikit.face import Face, Reading, vector
 from t2f_runtime.picture_facts import picture_hash as picture_hash  # noqa: PLC0414 (taken from here)
+from t2f_runtime.pictures import empty_pictures
 
 KEPT_PICTURE_BYTES = 2**26
 """Pictures that are remembered, so that going back and forth in a session draws nothing."""
@@ -66,9 +67,11 @@ class Studio:
 
         Returns:
             Shape `(faces, height, width, 3)`, uint8, RGB; the caller's own.
+
+        Raises:
+            ArgumentError: Memory does not hold so many.
         """
-        side = self.generator.image_size
-        pictures = np.empty((len(faces), side, side, 3), dtype=np.uint8)
+        pictures = empty_pictures(len(faces), self.generator.image_size)
         for place, face in enumerate(faces):
             pictures[place] = self._draw(face)
         return pictures

@@ -4,18 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
 from t2f_runtime.cancellation import Cancellation
-from t2f_runtime.errors import CancelledError
+from t2f_runtime.errors import ArgumentError, CancelledError
 from t2f_runtime.generator import FaceGenerator
 from t2f_runtime.latent import Floats, draw_latent
+from t2f_runtime.pictures import Pictures as Pictures  # noqa: PLC0414 (taken from here)
+from t2f_runtime.pictures import empty_pictures
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
-
-Pictures = NDArray[np.uint8]
 
 Key = tuple[str | None, int, int]
 """A description, a seed and a number of faces: what is equal gives equal pictures."""
@@ -88,6 +85,8 @@ class Job:
     def next_latent(self, generator: FaceGenerator, ahead: int) -> Floats:
         """The latent of a face that is not drawn yet: that of `FaceGenerator.generate`.
 
+        The first time, it also takes the memory for all faces.
+
         Args:
             generator: Reads the description, the first time.
             ahead: How many such faces come before it.
@@ -96,9 +95,12 @@ class Job:
             Shape `(latent,)`, float32.
 
         Raises:
-            T2FError: The description cannot be read, is missing, or is one too many.
+            T2FError: The description cannot be read, is missing, or is one too many, or memory does
+                not hold the faces.
         """
         text, seed, _ = self.key
+        if self._pictures is None:
+            self._pictures = empty_pictures(self.faces, generator.image_size)
         if self._condition is None:
             self._condition = generator.condition(text)
         noise_size = generator.manifest.noise_size
@@ -107,10 +109,9 @@ class Job:
         )
 
     def add(self, pictures: Sequence[Pictures]) -> None:
-        """Keeps the next faces, each of shape `(height, width, 3)`."""
+        """Keeps the next faces, each of shape `(height, width, 3)`; `next_latent` came before."""
+        assert self._pictures is not None  # noqa: S101 (nobody draws without a latent)
         for picture in pictures:
-            if self._pictures is None:
-                self._pictures = np.empty((self.faces, *picture.shape), dtype=np.uint8)
             self._pictures[self.drawn] = picture
             self.drawn += 1
 
@@ -118,7 +119,13 @@ class Job:
         """Gives everybody who waits the pictures, each their own."""
         assert self._pictures is not None  # noqa: S101 (a job has a face or more)
         for requester in self.requesters:
-            requester.give(self._pictures.copy())
+            try:
+                own = empty_pictures(self.faces, self._pictures.shape[1])
+            except ArgumentError as error:  # the others may still have theirs
+                requester.fail(error)
+                continue
+            own[:] = self._pictures
+            requester.give(own)
 
     def fail(self, error: BaseException) -> None:
         """Gives everybody who waits an error."""

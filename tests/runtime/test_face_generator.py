@@ -3,6 +3,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from vast_manifest import VastManifest
 
 from t2f_runtime import ArgumentError, BundleError, DescriptionError, EngineError, FaceGenerator
 from t2f_runtime.generator import MAXIMUM_FACES
@@ -204,6 +205,32 @@ def test_everything_is_checked_before_anything_is_drawn(
 ):
     with pytest.raises(error, match=re.escape(message)):
         call(fake)
+    assert text_encoder.seen == painter.seen == []
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda generator: generator.generate("a man", count=MAXIMUM_FACES),
+        lambda generator: generator.generate_batch(["a man"] * MAXIMUM_FACES),
+        lambda generator: generator.draw(np.ones((MAXIMUM_FACES, 8), dtype=np.float32)),
+    ],
+)
+def test_more_faces_than_memory_holds_are_refused_before_anything_is_drawn(
+    tiny_manifest, tokenizer, text_encoder, painter, call
+):
+    vast = FaceGenerator(
+        VastManifest(tiny_manifest),
+        tokenizer=tokenizer,
+        text_encoder=text_encoder,
+        generator=painter,
+    )
+    message = (
+        r"10000 faces of 16777216x16777216 pixels take 7864320000\.0 GiB of memory, which the "
+        r"system does not give; ask for fewer in one call, and for the others in further ones"
+    )
+    with pytest.raises(ArgumentError, match=message):
+        call(vast)
     assert text_encoder.seen == painter.seen == []
 
 

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 from gated_sessions import SECONDS, GatedPainter, gated_generator
+from vast_manifest import VastManifest
 
 from t2f_runtime import (
     ArgumentError,
@@ -129,6 +130,18 @@ def test_an_error_is_its_requesters_alone(busy, painter):
     with pytest.raises(DescriptionError, match=r"control character U\+0000 at position 1"):
         bad.result(SECONDS)
     assert good.result(SECONDS).shape == (8, 8, 3)
+
+
+def test_faces_that_memory_does_not_hold_are_an_error_and_the_queue_goes_on(
+    tiny_manifest, tokenizer, painter
+):
+    vast = gated_generator(VastManifest(tiny_manifest), tokenizer, painter)
+    with DynamicBatcher(vast) as batcher:
+        for _ in range(2):
+            future = batcher.submit("a man", count=256)
+            with pytest.raises(ArgumentError, match="256 faces of 16777216x16777216 pixels take"):
+                future.result(SECONDS)
+    assert painter.batches == []
 
 
 def test_what_the_network_raises_reaches_the_requester_and_the_queue_goes_on(gated, painter):
