@@ -15,6 +15,10 @@ _SPACELESS = ("CJK", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR", 
 _CURLED = "\u2019"
 """The apostrophe of printers."""
 
+_HYPHENS = ("-", "\u2010", "\u2011")
+_JOINER = "\u200d"
+"""Joins emoji into one, such as a person and red hair."""
+
 _SKIN_TONES = range(0x1F3FB, 0x1F400)
 
 # One letter a character: l a letter or digit, s a sign that is a word by itself, m what belongs to
@@ -61,8 +65,32 @@ def split_words(text: str) -> list[Word]:
     ]
 
 
+def split_compounds(text: str) -> list[Word]:
+    """Finds the words of a text, with those as one that hyphens join, and emoji that are joined.
+
+    They are made of the words that `split_words` finds, so that a list of words knows their parts.
+
+    Example:
+        >>> from t2f_runtime.reading.words import split_compounds
+        >>> [word.text for word in split_compounds("He's grey-haired, 35 👧")]
+        ["He's", 'grey-haired', '35', '👧']
+
+    Args:
+        text: Any text.
+    """
+    compounds: list[Word] = []
+    for word in split_words(text):
+        start = word.start
+        if compounds and _is_joined(text[compounds[-1].start : start], compounds[-1].text):
+            start = compounds.pop().start
+        compounds.append(Word(text[start : word.end], start, word.end))
+    return compounds
+
+
 def leave_out(text: str, start: int, end: int) -> str:
     """A text without a part of it, and without the space and the comma that it would leave behind.
+
+    Where no space was on either side, none comes in, as in scripts that put none between words.
 
     Example:
         >>> from t2f_runtime.reading.words import leave_out
@@ -79,8 +107,9 @@ def leave_out(text: str, start: int, end: int) -> str:
         before = before.rstrip(" ,;:")
     if not before:
         after = after.lstrip(" ,;:.!?")
-    is_joined = not before or not after or after[0] in ",;:.!?"
-    return before + after if is_joined else f"{before} {after}"
+    has_space = text[:start] != text[:start].rstrip() or text[end:] != text[end:].lstrip()
+    is_parted = before and after and after[0] not in ",;:.!?" and has_space
+    return f"{before} {after}" if is_parted else before + after
 
 
 def fold(word: str) -> str:
@@ -96,6 +125,12 @@ def fold(word: str) -> str:
     folded = unicodedata.normalize("NFKC", folded.casefold())
     kept = (character for character in folded if unicodedata.category(character) != "Cf")
     return "".join(kept).replace(_CURLED, "'")
+
+
+def _is_joined(word_and_gap: str, word: str) -> bool:
+    """Whether what follows a word belongs to it, the gap between them given with it."""
+    gap = word_and_gap.removeprefix(word)
+    return gap in _HYPHENS or (not gap and word.endswith(_JOINER))
 
 
 @lru_cache(maxsize=2**14)

@@ -23,6 +23,7 @@ from t2f_runtime.identikit.explanation_sheet import FACE_PIXELS
 from t2f_runtime.manifest import MANIFEST, WORDS
 from t2f_runtime.picture_facts import facts_of
 from t2f_runtime.reading.word_list import count_words, encode_words
+from t2f_runtime.reading.words import fold, split_words
 
 TEXT = "a bald man, with glasses"
 
@@ -52,10 +53,37 @@ def test_words_are_told_with_their_places_and_shares(explained):
     assert differences[0] > 0
 
 
-def test_words_are_words_in_every_script(generator):
-    found = explain_text(generator, "o'clock five-o'clock Bärtiger 老人 человек", seed=1)
-    expected = ["o'clock", "five-o'clock", "Bärtiger", "老人", "человек"]
-    assert [w.word for w in found.words] == expected
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["o'clock", "five-o'clock", "Bärtiger", "человек"],
+        ["Cafe\u0301", "na\u00efve"],
+        ["लड़का", "दाढ़ी", "क्\u200dष"],
+        ["رَجُلٌ", "مُلْتَحٍ", "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645"],
+        ["an", "O\u2019Neil's", "👩\u200d🦰", "👧🏽"],
+    ],
+)
+def test_words_are_words_in_every_script(generator, words):
+    found = explain_text(generator, " ".join(words), seed=1)
+    assert [effect.word for effect in found.words] == words
+
+
+def test_words_without_spaces_between_them_are_left_out_one_by_one(generator):
+    found = explain_text(generator, "戴眼镜", seed=1)
+    assert [effect.word for effect in found.words] == ["戴", "眼", "镜"]
+    full = generator.generate("戴眼镜", seed=1).astype(int)
+    rest = generator.generate("戴镜", seed=1).astype(int)
+    assert np.allclose(found.maps[1], np.abs(rest - full).mean(axis=-1), atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["लड़का, grey-haired", "cafe\u0301 ผู้ชาย", "5 o'clock five\u2010o\u2019clock", "👩\u200d🦰 👧🏽"],
+)
+def test_words_are_those_that_training_is_counted_in(generator, text):
+    known = count_words([text]).words.keys()
+    explained = explain_text(generator, text, seed=1).words
+    assert {fold(part.text) for word in explained for part in split_words(word.word)} == known
 
 
 def test_a_face_with_sliders_keeps_them(generator):

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from t2f_runtime.reading.words import fold, leave_out, split_words
+from t2f_runtime.reading.words import fold, leave_out, split_compounds, split_words
 
 
 @pytest.mark.parametrize(
@@ -28,6 +28,28 @@ from t2f_runtime.reading.words import fold, leave_out, split_words
 )
 def test_words_are_found_in_every_script(text, words):
     assert [word.text for word in split_words(text)] == words
+
+
+@pytest.mark.parametrize(
+    ("text", "compounds"),
+    [
+        ("a grey-haired man", ["a", "grey-haired", "man"]),
+        ("five-o\u2019clock\u2011shadow", ["five-o\u2019clock\u2011shadow"]),
+        ("a - b --c d-, -e", ["a", "b", "c", "d", "e"]),
+        ("👩\u200d🦰👧 girl\u200d boy", ["👩\u200d🦰", "👧", "girl\u200d", "boy"]),
+        ("戴眼镜", ["戴", "眼", "镜"]),
+    ],
+)
+def test_what_hyphens_or_joiners_join_is_one_compound(text, compounds):
+    assert [word.text for word in split_compounds(text)] == compounds
+
+
+@given(st.text(st.sampled_from("ab-\u2010\u200d👧🏽 '")))
+def test_compounds_are_made_of_whole_words(text):
+    compounds = split_compounds(text)
+    assert all(text[word.start : word.end] == word.text for word in compounds)
+    for word in split_words(text):
+        assert sum(one.start <= word.start and word.end <= one.end for one in compounds) == 1
 
 
 @given(st.text(st.characters(codec=None)))
@@ -84,6 +106,12 @@ def test_what_is_left_out_leaves_no_gap(part, rest):
     text = "an old man, smiling, with a scar."
     start = text.index(part)
     assert leave_out(text, start, start + len(part)) == rest
+
+
+def test_what_is_left_out_brings_no_space_where_none_was():
+    assert leave_out("戴眼镜", 1, 2) == "戴镜"
+    assert leave_out("a (tall) man", 3, 7) == "a () man"
+    assert leave_out("a tall\nman", 2, 6) == "a man"
 
 
 def test_the_last_words_take_their_comma_along():
