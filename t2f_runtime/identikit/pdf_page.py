@@ -19,6 +19,7 @@ import numpy as np
 from t2f_runtime.errors import ArgumentError, MissingPackageError, PictureError
 from t2f_runtime.generator import FaceGenerator, Pictures
 from t2f_runtime.identikit.face import Face
+from t2f_runtime.identikit.pdf_text import write_text
 from t2f_runtime.identikit.picture_export import check_export, faces_facts, write_export
 from t2f_runtime.identikit.studio import Studio
 from t2f_runtime.picture_facts import PictureFacts, xmp_mark
@@ -162,10 +163,10 @@ def _set_metadata(page: "FPDF", facts: PictureFacts, time: datetime) -> None:
 def _write_heading(page: "FPDF", body: str, *, is_several: bool) -> None:
     page.set_text_color(0)
     page.set_font(body, size=18)
-    _write_lines(page, _NOT_A_PHOTOGRAPH[is_several], 9)
+    write_text(page, _NOT_A_PHOTOGRAPH[is_several], 9)
     page.set_font(body, size=9)
     page.set_text_color(90)
-    _write_lines(page, _EXPLAINED, 5)
+    write_text(page, _EXPLAINED, 5)
     page.set_y(page.get_y() + _GAP_MM)
 
 
@@ -215,11 +216,7 @@ def _write_row(page: "FPDF", name: str, text: str, font: str) -> None:
     page.cell(_LABEL_MM, 5, name)
     page.set_font(font, size=8 if font == "courier" else 10)
     page.set_text_color(0)
-    _write_lines(page, text, 5)
-
-
-def _write_lines(page: "FPDF", text: str, height: float) -> None:
-    page.multi_cell(0, height, text, align="L", new_x="LMARGIN", new_y="NEXT")
+    write_text(page, text, 5)
 
 
 def _plain(text: str) -> str:

@@ -1,12 +1,16 @@
 import importlib.util
 import io
 import os
+import re
 import stat
 import sys
 from datetime import datetime, timezone
+from itertools import groupby
+from operator import itemgetter
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 from PIL import Image
 
 from t2f_runtime import ArgumentError, MissingPackageError, PictureError
@@ -183,6 +187,65 @@ def test_fonts_write_any_script_and_the_text_can_be_copied(generator, make_font,
     fonts = read(tmp_path / "face.pdf").pages[0]["/Resources"]["/Font"]
     names = [str(font.get_object()["/BaseFont"]) for font in fonts.values()]
     assert any("first" in name for name in names)
+
+
+def seen(path):
+    """The lines of a page's embedded font as an eye reads them: by the places of its letters."""
+    [page] = read(path).pages
+    [font] = [
+        font.get_object()
+        for font in page["/Resources"]["/Font"].values()
+        if "/ToUnicode" in font.get_object()
+    ]
+    table = font["/ToUnicode"].get_object().get_data().decode()
+    letters = {
+        int(glyph, 16): bytes.fromhex(letter).decode("utf-16-be")
+        for glyph, letter in re.findall(r"<(\w+)> <(\w+)>\n", table)
+    }
+    placed = []
+
+    def look(operator, operands, _, matrix):
+        if operator == b"Tj" and b"\0" in (glyphs := operands[0].original_bytes):
+            pairs = zip(glyphs[::2], glyphs[1::2], strict=True)
+            text = "".join(letters[256 * high + low] for high, low in pairs)
+            placed.append((-round(matrix[5]), matrix[4], text))  # the next may follow unplaced
+
+    page.extract_text(visitor_operand_before=look)
+    lines = groupby(sorted(placed, key=itemgetter(0, 1)), key=itemgetter(0))
+    return ["".join(text for _, _, text in line).strip() for _, line in lines]
+
+
+def turned(text):
+    """Hebrew for the capitals of a text, from A to Z."""
+    return re.sub("[A-Z]", lambda match: chr(ord(match[0]) - ord("A") + ord("א")), text)
+
+
+@needs_fpdf
+@pytest.mark.parametrize(
+    ("words", "lines"),
+    [
+        ("a man, ABC 35", ["a man, 35 CBA"]),
+        ("a man ABC 35 DEF tall", ["a man FED 35 CBA tall"]),
+        ("a man ABC, 1.75. DE 35 F", ["a man F 35 ED .1.75 ,CBA"]),
+        ("ABC 35 DE", ["ED 35 CBA"]),
+        ("ABC tall 35 DE", ["ED tall 35 CBA"]),
+        ("35 men", ["35 men"]),
+        ("a man\n\nABC 35\ntall", ["a man", "35 CBA", "tall"]),
+        ("a soft\u00adly ABC\u00a035 smile", ["a softly 35 CBA smile"]),
+        (f"{'a ' * 31}ABC 35 DEF 36 GH b", [f"{'a ' * 31}CBA", "HG 36 FED 35 b"]),
+    ],
+)
+def test_numbers_stand_on_the_side_of_the_words_before_them(
+    generator, face, make_font, tmp_path, words, lines
+):
+    font = make_font(tmp_path / "some.ttf", ASCII + "\u00a0" + turned("ABCDEFGH"))
+    told = replace(face, descriptions=(turned(words),))
+    export_page(
+        tmp_path / "face.pdf", generator, [told], time=NOW, tells_description=True, fonts=[font]
+    )
+    shown = seen(tmp_path / "face.pdf")
+    first = shown.index(turned(lines[0]))
+    assert shown[first : first + len(lines)] == [turned(line) for line in lines]
 
 
 @needs_fpdf
