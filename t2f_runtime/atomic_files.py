@@ -1,18 +1,20 @@
 """Files and folders that are complete or absent, whatever interrupts their writing."""
 
 import os
-import secrets
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
+
+from t2f_runtime.unfinished import unfinished
 
 
 @contextmanager
 def new_file(path: Path) -> Iterator[BinaryIO]:
     """Gives a temporary file to write, which becomes `path` if the block ends without an error.
+
+    What a process that was killed left of the same file is removed; see `unfinished`.
 
     Args:
         path: What lies there is replaced only then. Its folder is made if missing.
@@ -21,15 +23,12 @@ def new_file(path: Path) -> Iterator[BinaryIO]:
         OSError: If it cannot be written; nothing is left behind then.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{secrets.token_hex(8)}.unfinished")
-    try:
-        with unfinished.open("xb") as file:
+    with unfinished(path, partial(Path.touch, exist_ok=False)) as temporary:
+        with temporary.open("r+b") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+        temporary.replace(path)
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -46,6 +45,8 @@ def write_atomically(path: Path, content: bytes) -> None:
 def new_folder(folder: Path) -> Iterator[Path]:
     """Gives a temporary folder to fill, which becomes `folder` if the block ends without an error.
 
+    What a process that was killed left of the same folder is removed; see `unfinished`.
+
     Args:
         folder: A folder that does not exist yet, or is empty. Its parents are made if missing.
 
@@ -53,10 +54,7 @@ def new_folder(folder: Path) -> Iterator[Path]:
         OSError: If it cannot be made; nothing is left behind then.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    try:
-        yield unfinished
-        unfinished.chmod(0o755)  # mkdtemp's folders are for their owner only
-        unfinished.replace(folder)
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+    with unfinished(folder, partial(Path.mkdir, mode=0o700)) as temporary:
+        yield temporary
+        temporary.chmod(0o755)  # until then, it is for its owner only
+        temporary.replace(folder)

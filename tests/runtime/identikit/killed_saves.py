@@ -35,6 +35,8 @@ class Kill:
     """The save that the file holds."""
     torn_bytes: int
     """Half a line at the log's end."""
+    leftovers: int
+    """Files that it was writing; those of the kill before are gone by then."""
 
 
 def kill_saves(case_file: Path, kills: int, seed: int) -> list[Kill]:
@@ -79,4 +81,9 @@ def _kill_once(case_file: Path, log: Path, first: Path, random_moments: random.R
     saved = load_case(case_file)
     report = verify_log(log, saved.log)
     assert before < acknowledged[-1] <= saved.case.seed <= acknowledged[-1] + 1
-    return Kill(acknowledged=acknowledged[-1], found=saved.case.seed, torn_bytes=report.torn_bytes)
+    return Kill(
+        acknowledged=acknowledged[-1],
+        found=saved.case.seed,
+        torn_bytes=report.torn_bytes,
+        leftovers=len(list(case_file.parent.glob(".*.unfinished"))),
+    )

@@ -261,6 +261,9 @@ def test_a_killed_save_loses_nothing_that_was_saved(session, tmp_path):
     found = kill_saves(path, kills=4, seed=1)
     assert len(found) == 4
     assert [kill.found for kill in found] == sorted({kill.found for kill in found})
+    assert max(kill.leftovers for kill in found) <= 1
+    save_case(path, session.case)
+    assert not list(tmp_path.glob(".*"))
 
 
 def test_the_schema_of_cases_is_guarded(session):
