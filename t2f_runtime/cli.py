@@ -1,5 +1,6 @@
 """The command `t2f`: its own commands, and those of the packages above the runtime."""
 
+import errno
 from typing import TYPE_CHECKING
 
 import click
@@ -50,6 +51,11 @@ class CommandGroup(click.Group):
             # Errors of whole data sets list their files, one a line.
             lines = [commands.printable(line.rstrip()) for line in str(error).splitlines()]
             raise click.ClickException("\n".join(lines)) from error
+        except OSError as error:
+            # Whatever writes files wraps these; without a name, it is what was printed.
+            if error.errno != errno.ENOSPC or error.filename is not None:
+                raise
+            raise click.ClickException(f"the output cannot be written: {error.strerror}") from error
 
     def _invoke(self, ctx: click.Context) -> object:
         try:

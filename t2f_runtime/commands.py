@@ -1,9 +1,10 @@
 """What the commands of the runtime share, and the command `t2f info`."""
 
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any, BinaryIO
 
 import click
 import msgspec
@@ -31,6 +32,34 @@ TRUST = click.option(
     show_envvar=True,
     help="Open only what this public key has signed; may be given several times.",
 )
+
+
+class InputFile(click.File):
+    """A file to read bytes from, or `-`; standard input may have been closed by who called."""
+
+    def __init__(self) -> None:
+        super().__init__("rb")
+
+    def convert(
+        self,
+        value: Any,  # noqa: ANN401 (as click has it)
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> IO[Any]:
+        """Opens it; refuses standard input that is none."""
+        if value == "-":
+            check_standard_input()
+        return super().convert(value, param, ctx)
+
+
+def check_standard_input() -> None:
+    """Refuses to read from nothing.
+
+    Raises:
+        UsageError: Standard input is closed, as some programs close it for what they start.
+    """
+    if sys.stdin is None:
+        raise click.UsageError("Standard input is closed; give it a file, a pipe, or /dev/null.")
 
 
 @click.command()
@@ -73,8 +102,9 @@ def read_descriptions(file: BinaryIO) -> tuple[str, ...]:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
         raise DescriptionError(
-            f"the file of descriptions is not UTF-8 at byte {error.start}: save it as UTF-8"
+            f"the file of descriptions is not UTF-8 in line {line}: save it as UTF-8"
         ) from error
     # Not splitlines, which also breaks lines at characters that a description may hold.
     return tuple(line.removesuffix("\r") for line in text.split("\n") if line.strip())

@@ -8,7 +8,7 @@ from typing import BinaryIO, Literal, get_args
 import click
 
 from t2f_runtime.bundle import Bundle
-from t2f_runtime.commands import BUNDLE, MAXIMUM_LIST_BYTES, TRUST, read_trusted
+from t2f_runtime.commands import BUNDLE, MAXIMUM_LIST_BYTES, TRUST, InputFile, read_trusted
 from t2f_runtime.engines.names import AUTO, EngineName
 from t2f_runtime.errors import DescriptionError
 from t2f_runtime.face_files import Destination, FaceWriter, draw_faces
@@ -33,7 +33,7 @@ _NO_DESCRIPTION = 'Give a DESCRIPTION, such as "a bald man", or --from FILE.'
 @click.option(
     "--from",
     "description_file",
-    type=click.File("rb"),
+    type=InputFile(),
     help="Read more descriptions from FILE, one a line; - is standard input.",
     metavar="FILE",
 )

@@ -7,11 +7,9 @@ from typing import BinaryIO
 
 import click
 
-from t2f_runtime.commands import BUNDLE, TRUST, printable, read_trusted
+from t2f_runtime.commands import BUNDLE, TRUST, check_standard_input, printable, read_trusted
 from t2f_runtime.engines.names import AUTO
 from t2f_runtime.latent import LARGEST_SEED
-
-_MAXIMUM_LINE_BYTES = 2**16
 
 
 @click.command()
@@ -61,8 +59,9 @@ def identikit(
     """  # noqa: D301 (click's mark is the backspace)
     # Here, so that `t2f --help` and the other commands need none of it.
     from t2f_runtime.generator import FaceGenerator  # noqa: PLC0415
-    from t2f_runtime.identikit.terminal import Terminal  # noqa: PLC0415
+    from t2f_runtime.identikit.terminal import LONGEST_LINE, Terminal  # noqa: PLC0415
 
+    check_standard_input()
     if pictures is None:
         named = Path("identikit") if case_file is None else case_file
         pictures = named if case_file is None else named.with_name(f"{named.name}-pictures")
@@ -79,43 +78,29 @@ def identikit(
     _say(f"{generator.manifest.name} on {generator.engine}; pictures go to {pictures}/")
     terminal.resume()
     is_interactive = sys.stdin.isatty()
-    lines = _Lines(sys.stdin.buffer, is_interactive=is_interactive)
-    failures = terminal.run(lines) + lines.left_out
+    failures = terminal.run(_lines(sys.stdin.buffer, LONGEST_LINE, is_interactive=is_interactive))
     if failures and not is_interactive:
         raise click.exceptions.Exit(1)
 
 
-class _Lines:
+def _lines(file: BinaryIO, longest: int, *, is_interactive: bool) -> Iterator[str]:
     """The lines that are typed or piped in; what is not UTF-8 is refused where it is used.
 
-    Args:
-        file: What is read.
-        is_interactive: Whether somebody types, and is shown where.
-
-    Attributes:
-        left_out: How many were too long.
+    Of a line of more than `longest` characters, more than those come, and not all of the others.
     """
-
-    def __init__(self, file: BinaryIO, *, is_interactive: bool) -> None:
-        self.left_out = 0
-        self._file = file
-        self._is_interactive = is_interactive
-
-    def __iter__(self) -> Iterator[str]:
-        while True:
-            if self._is_interactive:
-                click.echo("> ", nl=False)
-            data = self._file.readline(_MAXIMUM_LINE_BYTES + 1)
-            if not data:
-                return
-            if len(data) <= _MAXIMUM_LINE_BYTES:
-                yield data.decode("utf-8-sig", errors="surrogateescape")
-                continue
-            # Its rest must not be taken for a command.
-            while data and not data.endswith(b"\n"):
-                data = self._file.readline(_MAXIMUM_LINE_BYTES)
-            self.left_out += 1
-            _say(f"Error: a line has more than {_MAXIMUM_LINE_BYTES} bytes; it was left out")
+    most = 4 * longest + 4  # bytes of a character, and then some
+    while True:
+        if is_interactive:
+            click.echo("> ", nl=False)
+        data = file.readline(most)
+        if not data:
+            break
+        end = data
+        while end and not end.endswith(b"\n"):  # its rest is no command of its own
+            end = file.readline(most)
+        yield data.decode("utf-8-sig", errors="surrogateescape")
+    if is_interactive:
+        click.echo()
 
 
 def _say(text: str) -> None:

@@ -26,6 +26,23 @@ Pictures = NDArray[np.uint8]
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """Where everything lies on a sheet, in pixels."""
+
+    font: Font
+    captions: list[list[str]]
+    """Lines of each row's description."""
+    heights: list[int]
+    """Of each row."""
+    left: int
+    """Where faces begin, right of the descriptions."""
+    columns: int
+    """Faces side by side."""
+    size: tuple[int, int]
+    """Width and height of the sheet."""
+
+
 def contact_sheet(
     rows: Sequence[tuple[str, Pictures]], *, scale: int = 1, columns: int = 8
 ) -> Image.Image:

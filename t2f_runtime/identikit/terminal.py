@@ -18,6 +18,9 @@ from t2f_runtime.identikit.word_pairs import LOCK_SETS
 from t2f_runtime.picture_facts import writing_time
 from t2f_runtime.picture_files import save_picture
 
+LONGEST_LINE = 2**16
+"""Characters of a command."""
+
 HELP = {
     "start": "start [DESCRIPTION]        begin a case",
     "candidates": "candidates [COUNT]         other faces of the same words",
@@ -85,6 +88,7 @@ class Terminal:
             T2FError: It or its log cannot be read, or is of another bundle.
         """
         if self._case_file is not None and self._case_file.exists():
+            load_case(self._case_file)  # so that no log is begun beside what is no case
             self._show(Session.load(self._case_file, self._generator, log=self._open_log()))
 
     def run(self, lines: Iterable[str]) -> int:
@@ -110,6 +114,8 @@ class Terminal:
             T2FError: It cannot be carried out, and nothing has changed then; or it was, and the
                 case or the picture of the screen could not be written.
         """
+        if len(line) > LONGEST_LINE:
+            raise ArgumentError(f"a command has {LONGEST_LINE} characters at most; shorten it")
         word, _, rest = line.strip().partition(" ")
         rest = rest.strip()
         match word.lower():

@@ -3,6 +3,9 @@ import io
 import json
 import os
 import re
+import shlex
+import subprocess
+import sys
 from datetime import datetime, timezone
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -222,6 +225,33 @@ def test_no_description_at_all_is_a_mistake_in_usage(t2f, tiny_bundle):
     for arguments in (["-o", "a.png"], ["--from", os.devnull, "-o", "a.png"], ["--json"]):
         result = t2f("generate", tiny_bundle, *arguments)
         fails(result, "Give a DESCRIPTION, such as .* or --from FILE", exit_code=2)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the shell that closes files is another there")
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("generate {} --from - -o a.png <&-", "Standard input is closed; give it a file, a pipe"),
+        ("identikit {} <&-", "Standard input is closed; give it a file, a pipe, or /dev/null."),
+        ("info {} >/dev/full", "Error: the output cannot be written: No space left on device"),
+        ("generate {} 'a man' --json >/dev/full", "Error: the output cannot be written: No space"),
+        ("generate {} 'a man' --count 99 --json | head -1", None),
+    ],
+)
+def test_what_the_shell_does_to_input_and_output_is_no_bug(
+    tiny_bundle, tmp_path, arguments, message
+):
+    if ">/dev/full" in arguments and not Path("/dev/full").exists():
+        pytest.skip("this system has no disk that is always full")
+    code = "from t2f_runtime.cli import main; main()"
+    command = f"{shlex.quote(sys.executable)} -c {shlex.quote(code)} "
+    command += arguments.format(shlex.quote(str(tiny_bundle)))
+    result = subprocess.run(
+        ["/bin/sh", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert "Traceback" not in result.stderr
+    assert (message in result.stderr) if message else (result.stderr == "")
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_bundle_without_text_draws_without_descriptions(t2f, textless_bundle, textless):

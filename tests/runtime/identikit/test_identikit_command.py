@@ -1,5 +1,6 @@
 import hashlib
 import json
+import os
 import subprocess
 import sys
 
@@ -18,7 +19,7 @@ from t2f_runtime.identikit import (
     verify_log,
 )
 from t2f_runtime.identikit.numbered_sheet import numbered_sheet
-from t2f_runtime.identikit.terminal import HELP
+from t2f_runtime.identikit.terminal import HELP, LONGEST_LINE
 
 
 @pytest.fixture
@@ -208,15 +209,42 @@ def test_what_is_no_utf8_is_refused_and_escaped(run, tiny_bundle):
     assert "\x1b" not in result.output
 
 
-@pytest.mark.parametrize("rest", ["x", "quit", "x" * 2**17])
-def test_a_line_that_is_too_long_is_refused_whole(run, rest):
-    most = f"{'describe ':x<{2**16}}"  # what follows would be a command of its own
-    result = run(["start a bald man", most + rest, "show"])
-    assert result.exit_code == 1
-    assert result.output.splitlines()[2:] == [
-        "Error: a line has more than 65536 bytes; it was left out",
-        "identikit/0000-start.png",
-    ]
+def test_a_line_that_is_too_long_is_refused_whole(run):
+    for letter in ("a", "ü", "\U0001f467"):
+        result = run(["start a man", f"describe {letter * LONGEST_LINE} undo", "show"])
+        assert result.exit_code == 1
+        assert result.output.splitlines()[2:] == [
+            "Error: a command has 65536 characters at most; shorten it",
+            "identikit/0000-start.png",
+        ]
+
+
+def test_no_log_is_begun_beside_what_is_no_case(run, tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    result = run(["start a man"], "--case", "notes.txt")
+    assert "Error: notes.txt is no case file" in result.output
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such terminals")
+def test_the_end_of_what_is_typed_ends_the_line(tiny_bundle, tmp_path):
+    import pty  # noqa: PLC0415 (Windows has none)
+
+    ours, theirs = pty.openpty()
+    os.write(ours, b"\x04")
+    code = "import sys; from t2f_runtime.cli import main; main()"
+    result = subprocess.run(
+        [sys.executable, "-c", code, "identikit", str(tiny_bundle)],
+        cwd=tmp_path,
+        stdin=theirs,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    os.close(ours)
+    os.close(theirs)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout.endswith("\n> \n")
 
 
 def test_a_model_without_text_is_started_without_words(run, textless_bundle):
