@@ -76,10 +76,6 @@ def explain(
         click.echo(msgspec.json.format(msgspec.json.encode(told), indent=2))
         return
     for effect in explanation.words:
-        note = "  practically nothing" if effect.is_negligible else ""
-        note += "  never seen in training: what it moves is chance" if effect.is_chance else ""
-        click.echo(
-            printable(f"{effect.difference:5.1f} levels  {effect.share:4.0%}  {effect.word}{note}")
-        )
+        click.echo(printable(str(effect)))
     if not knows_words:
         click.echo(UNKNOWN_WORDS)

@@ -35,6 +35,14 @@ from t2f_runtime.latent import LARGEST_SEED
     show_default=True,
     help="Equal seeds draw equal faces.",
 )
+@click.option(
+    "--font",
+    "fonts",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    metavar="FILE",
+    multiple=True,
+    help="A TrueType or OpenType font for PDF pages; the next ones write what it lacks.",
+)
 @click.option("--engine", default=AUTO, show_default=True, help="What draws; see t2f doctor.")
 @TRUST
 def identikit(
@@ -43,6 +51,7 @@ def identikit(
     pictures: Path | None,
     operator: str | None,
     seed: int,
+    fonts: tuple[Path, ...],
     engine: str,
     key_files: tuple[Path, ...],
 ) -> None:
@@ -55,11 +64,13 @@ def identikit(
     Examples:
       t2f identikit BUNDLE
       t2f identikit BUNDLE --case kiosk-17.case --operator "officer 1147"
+      printf 'start a bald man\\npicture face.png 4\\n' | t2f identikit BUNDLE
       printf 'start a bald man\\ncandidates\\nchoose 3 7\\nbreed\\n' | t2f identikit BUNDLE
     """  # noqa: D301 (click's mark is the backspace)
     # Here, so that `t2f --help` and the other commands need none of it.
     from t2f_runtime.generator import FaceGenerator  # noqa: PLC0415
-    from t2f_runtime.identikit.terminal import LONGEST_LINE, Terminal  # noqa: PLC0415
+    from t2f_runtime.identikit.command_words import LONGEST_LINE  # noqa: PLC0415 (as above)
+    from t2f_runtime.identikit.terminal import Terminal  # noqa: PLC0415 (as above)
 
     check_standard_input()
     if pictures is None:
@@ -74,6 +85,7 @@ def identikit(
         case_file=case_file,
         operator=operator,
         seed=seed,
+        fonts=fonts,
     )
     _say(f"{generator.manifest.name} on {generator.engine}; pictures go to {pictures}/")
     terminal.resume()

@@ -59,6 +59,11 @@ class WordEffect(msgspec.Struct, frozen=True, kw_only=True):
         """Whether training never had the word, so that the model cannot know what it means."""
         return self.seen == 0
 
+    def __str__(self) -> str:
+        note = "  practically nothing" if self.is_negligible else ""
+        note += "  never seen in training: what it moves is chance" if self.is_chance else ""
+        return f"{self.difference:5.1f} levels  {self.share:4.0%}  {self.word}{note}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:

@@ -101,9 +101,25 @@ def verify_log(path: str | Path, mark: LogMark | None = None) -> LogReport:
         CaseError: A line was altered, removed, inserted or moved, and which; or the log cannot be
             read.
     """
-    path = Path(path)
+    return _verified(Path(path), mark)[1]
+
+
+def read_log(path: str | Path, mark: LogMark | None = None) -> tuple[LogLine, ...]:
+    """Reads the lines of a log that `verify_log` finds nothing wrong with.
+
+    Args:
+        path: The log.
+        mark: As in `verify_log`.
+
+    Raises:
+        CaseError: As in `verify_log`.
+    """
+    return _verified(Path(path), mark)[0]
+
+
+def _verified(path: Path, mark: LogMark | None) -> tuple[tuple[LogLine, ...], LogReport]:
     raw, torn = _read(path)
-    lines = [_decode(path, number, data) for number, data in enumerate(raw, start=1)]
+    lines = tuple(_decode(path, number, data) for number, data in enumerate(raw, start=1))
     links = [
         _Link(line.line, line.previous, hashlib.sha256(data).hexdigest())
         for line, data in zip(lines, raw, strict=True)
@@ -116,9 +132,10 @@ def verify_log(path: str | Path, mark: LogMark | None = None) -> LogReport:
         raise CaseError(f"{path} has lines of {len(cases)} cases")
     seed, bundle_id = next(iter(cases), (None, None))
     last = links[-1].sha256 if links else BEFORE_THE_FIRST
-    return LogReport(
+    report = LogReport(
         lines=len(lines), last_sha256=last, torn_bytes=len(torn), seed=seed, bundle_id=bundle_id
     )
+    return lines, report
 
 
 def read_torn(path: Path) -> tuple[bytes, bytes]:

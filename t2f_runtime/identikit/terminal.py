@@ -1,50 +1,30 @@
-"""The commands of `t2f identikit`: a session in words, with its screens as pictures in a folder."""
+"""The terminal of `t2f identikit`: a session in words, with its screens as pictures in a folder."""
 
-import math
-from collections.abc import Callable, Iterable
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from t2f_runtime.errors import ArgumentError, T2FError
 from t2f_runtime.generator import FaceGenerator
-from t2f_runtime.identikit.case import Step
 from t2f_runtime.identikit.case_file import load_case, save_case
-from t2f_runtime.identikit.case_log import CaseLog
-from t2f_runtime.identikit.log_chain import verify_log
+from t2f_runtime.identikit.case_log import CaseLog, Clock, utc_now
+from t2f_runtime.identikit.command_words import HELP, LONGEST_LINE, usage
 from t2f_runtime.identikit.numbered_sheet import numbered_sheet
 from t2f_runtime.identikit.picture_export import faces_facts
 from t2f_runtime.identikit.session import Session
-from t2f_runtime.identikit.studio import Studio
-from t2f_runtime.identikit.word_pairs import LOCK_SETS
+from t2f_runtime.identikit.terminal_exports import Exports
+from t2f_runtime.identikit.terminal_steps import STEPS
+from t2f_runtime.identikit.terminal_telling import (
+    tell_check,
+    tell_comparison,
+    tell_faces,
+    tell_history,
+    tell_log,
+    tell_slider,
+    tell_step,
+)
 from t2f_runtime.picture_facts import writing_time
 from t2f_runtime.picture_files import save_picture
-
-LONGEST_LINE = 2**16
-"""Characters of a command."""
-
-HELP = {
-    "start": "start [DESCRIPTION]        begin a case",
-    "candidates": "candidates [COUNT]         other faces of the same words",
-    "choose": "choose PLACE...            the faces that are closest, the closest first",
-    "breed": "breed [COUNT]              the chosen faces and their children",
-    "describe": "describe TEXT              other words, or more words: describe ... with a beard",
-    "more": "more WORDS [AMOUNT]        more older 0.5; more with glasses",
-    "less": "less WORDS [AMOUNT]        less smiling",
-    "lock": "lock NAME                  keep it: " + ", ".join(LOCK_SETS) + ", or any words",
-    "unlock": "unlock NAME                let go of it",
-    "mix": "mix FACE FACE [AMOUNT]     a face is a place, a name such as 3.07, or a case file",
-    "morph": "morph FACE FACE [COUNT]    the way from one to the other",
-    "compare": "compare FACE FACE          how they differ",
-    "undo": "undo [STEPS]               go back",
-    "redo": "redo [STEPS]               go forth again",
-    "branch": "branch STEP                go to any step, and begin a branch there",
-    "history": "history                    the steps so far",
-    "show": "show                       where the screen's picture lies",
-    "save": "save [FILE]                write the case file",
-    "load": "load FILE                  go on with a case",
-    "check": "check                      draw every picture again, and compare; verify the log",
-    "help": "help                       this list",
-    "quit": "quit                       end",
-}
 
 
 class Terminal:
@@ -58,6 +38,8 @@ class Terminal:
             until `save`.
         operator: Who is at the screen, for the log.
         seed: The seed of cases that are started.
+        fonts: What PDF pages are written with; see `export_page`.
+        clock: Tells the time, with its time zone, for the log and for what is exported.
 
     Attributes:
         session: The session; None before `start` or `load`.
@@ -72,6 +54,8 @@ class Terminal:
         case_file: Path | None = None,
         operator: str | None = None,
         seed: int = 0,
+        fonts: Sequence[str | Path] = (),
+        clock: Clock = utc_now,
     ) -> None:
         self.session: Session | None = None
         self._generator = generator
@@ -80,6 +64,32 @@ class Terminal:
         self._case_file = case_file
         self._operator = operator
         self._seed = seed
+        self._clock = clock
+        self._own_files: set[str] = set()
+        exports = Exports(generator, fonts=fonts, clock=clock)
+        self._without_case: Mapping[str, Callable[[str], Iterable[str]]] = {
+            "help": lambda _: HELP.values(),
+            "facts": exports.facts,
+            "sign": exports.sign,
+            "start": self._start,
+            "load": self._load,
+        }
+        self._with_case: Mapping[str, Callable[[Session, str], Iterable[str]]] = {
+            "history": lambda session, _: tell_history(session),
+            "faces": lambda session, _: tell_faces(session),
+            "slider": tell_slider,
+            "compare": tell_comparison,
+            "log": tell_log,
+            "check": lambda session, _: tell_check(session),
+            "picture": exports.picture,
+            "sheet": exports.sheet,
+            "page": exports.page,
+            "explain": lambda session, rest: exports.explain(
+                session, rest, self._picture_path(session, "explain")
+            ),
+            "show": lambda session, _: [str(self._write_screen(session))],
+            "save": self._save,
+        }
 
     def resume(self) -> None:
         """Goes on with the case file, where there is one.
@@ -89,7 +99,8 @@ class Terminal:
         """
         if self._case_file is not None and self._case_file.exists():
             load_case(self._case_file)  # so that no log is begun beside what is no case
-            self._show(Session.load(self._case_file, self._generator, log=self._open_log()))
+            session = Session.load(self._case_file, self._generator, log=self._open_log())
+            self._say(self._take(session))
 
     def run(self, lines: Iterable[str]) -> int:
         """Carries out commands until they end, or one is `quit`; errors are said, and it goes on.
@@ -116,136 +127,78 @@ class Terminal:
         """
         if len(line) > LONGEST_LINE:
             raise ArgumentError(f"a command has {LONGEST_LINE} characters at most; shorten it")
-        word, _, rest = line.strip().partition(" ")
-        rest = rest.strip()
-        match word.lower():
-            case "":
-                pass
-            case "quit" | "exit":
-                return False
-            case "help":
-                self._say("\n".join(HELP.values()))
-            case "start":
-                self._start(rest or None)
-            case "load":
-                self._load(rest)
-            case "save":
-                self._save(rest)
-            case "show" | "history" | "compare" | "check" as command:
-                self._tell(command, rest)
-            case command if command in HELP:
-                self._show(self._step(command, rest))
-            case unknown:
-                raise ArgumentError(f"there is no command {unknown!r:.40}; type: help")
+        command, _, rest = line.strip().partition(" ")
+        command, rest = command.lower(), rest.strip()
+        if rest and usage(command) == command:
+            raise ArgumentError(f"{rest!r:.40} is not understood; this command is: {command}")
+        if command in {"quit", "exit"}:
+            return False
+        if command:
+            for told in self._carry_out(command, rest):
+                self._say(told)
         return True
 
-    def _present(self) -> Session:
+    def _carry_out(self, command: str, rest: str) -> Iterable[str]:
+        if command in self._without_case:
+            return self._without_case[command](rest)
+        if command not in HELP:
+            raise ArgumentError(f"there is no command {command!r:.40}; type: help")
         if self.session is None:
             raise ArgumentError("there is no case yet; begin one with: start DESCRIPTION")
-        return self.session
+        if command in STEPS:
+            return [self._take(STEPS[command](self.session, rest))]
+        return self._with_case[command](self.session, rest)
 
-    def _step(self, command: str, rest: str) -> Session:
-        """Does what makes a step, or goes to one."""
-        session = self._present()
-        with_text: dict[str, Callable[[str], Session]] = {
-            "describe": session.describe,
-            "lock": session.lock,
-            "unlock": session.unlock,
-        }
-        with_number: dict[str, Callable[..., Session]] = {
-            "candidates": session.candidates,
-            "breed": session.breed,
-            "undo": session.undo,
-            "redo": session.redo,
-            "branch": session.branch,
-        }
-        usage = HELP[command].partition("  ")[0]
-        if command in with_text:
-            return with_text[command](rest)
-        if command in with_number:
-            least = int(command == "branch")
-            return with_number[command](*_whole_numbers(rest, usage, most=1, least=least))
-        if command == "choose":
-            return session.choose(_whole_numbers(rest.replace(",", " "), usage))
-        if command in {"more", "less"}:
-            slide = session.more if command == "more" else session.less
-            return slide(*_words_and_amount(rest))
-        first, second, number = self._two_faces(rest, usage, 0.5 if command == "mix" else 7)
-        if command == "mix":
-            return session.mix(first, second, number)
-        return session.morph(first, second, int(number))
-
-    def _tell(self, command: str, rest: str) -> None:
-        """Says something about the case, and changes nothing."""
-        session = self._present()
-        match command:
-            case "show":
-                self._say(str(self._write_screen(session)))
-            case "history":
-                self._say("\n".join(_history(session)))
-            case "compare":
-                first, second, _ = self._two_faces(rest, "compare FACE FACE", None)
-                self._say(str(session.compare(first, second)))
-            case _:
-                count = session.case.check(self._generator)
-                self._say(f"{count} pictures are the same to the bit")
-                if session.log is not None:
-                    lines = verify_log(session.log.path, session.log.mark).lines
-                    self._say(f"{session.log.path}: {lines} lines, as they were written")
-
-    def _start(self, description: str | None) -> None:
+    def _start(self, description: str) -> Iterator[str]:
         if self._case_file is not None and (self.session or self._case_file.exists()):
             raise ArgumentError(
                 f"{self._case_file} holds a case already; for another, call t2f identikit with "
                 "another --case"
             )
-        log = None if self._case_file is None else self._open_log()
-        self._show(Session.start(description, self._generator, seed=self._seed, log=log))
+        words = description or None
+        session = Session.start(words, self._generator, seed=self._seed, log=self._open_log())
+        self._own_files.clear()
+        yield self._take(session)
 
-    def _load(self, file: str) -> None:
+    def _load(self, file: str) -> Iterator[str]:
         if self._case_file is not None:
             raise ArgumentError(f"the case is {self._case_file}; call t2f identikit with another")
         if not file:
-            raise ArgumentError("name the case file: load FILE")
-        self._show(Session.load(file, self._generator))
+            raise ArgumentError(f"name the case file: {usage('load')}")
+        session = Session.load(file, self._generator)
+        self._own_files = {os.path.abspath(file)}  # noqa: PTH100 (takes any text)
+        yield self._take(session)
 
-    def _save(self, file: str) -> None:
-        session = self._present()
+    def _save(self, session: Session, file: str) -> Iterator[str]:
         path = Path(file) if file else self._case_file
         if path is None:
             raise ArgumentError("name the case file: save FILE")
+        place = os.path.abspath(path)  # noqa: PTH100 (likewise)
+        is_own = path == self._case_file or place in self._own_files
+        if not is_own and os.path.lexists(path):
+            raise ArgumentError(f"{path} is there already, and not of this case: name another file")
         session.save(path)
-        self._say(f"{path}: {len(session.case.steps)} steps")
+        self._own_files.add(place)
+        steps = len(session.case.steps)
+        yield f"{path}: {steps} step{'s' * (steps > 1)}"
 
     def _open_log(self) -> CaseLog | None:
         if self._case_file is None:
             return None
         path = self._case_file.with_name(f"{self._case_file.name}.log")
-        return CaseLog.open(path, operator=self._operator)
+        return CaseLog.open(path, operator=self._operator, clock=self._clock)
 
-    def _show(self, session: Session) -> None:
-        """Takes a session for the present one, saves it, and says what is seen."""
+    def _take(self, session: Session) -> str:
+        """Takes a session for the present one, saves it, and tells what is seen."""
         self.session = session
         if self._case_file is not None:
             mark = None if session.log is None else session.log.mark
             save_case(self._case_file, session.case, mark)
-        path = self._write_screen(session)
-        faces = len(session.screen)
-        state = [f"step {session.step.number}", f"{faces} face{'s' * (faces > 1)}"]
-        if session.step.chosen:
-            state.append(f"chosen: {' '.join(map(str, session.step.chosen))}")
-        if session.locks:
-            state.append(f"locked: {', '.join(session.locks)}")
-        self._say(f"{', '.join(state)}: {path}")
+        return tell_step(session, str(self._write_screen(session)))
 
     def _write_screen(self, session: Session) -> Path:
         step = session.step
-        path = self._pictures / f"{step.number:04d}-{step.operation}.png"
-        try:
-            self._pictures.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            reason = error.strerror or error
-            raise ArgumentError(f"{self._pictures} cannot be made: {reason}") from error
+        path = self._picture_path(session, step.operation)
         pictures = session.pictures()
         facts = faces_facts(
             self._generator,
@@ -258,64 +211,11 @@ class Terminal:
         save_picture(sheet, path, notes=facts.notes())
         return path
 
-    def _two_faces(
-        self, rest: str, usage: str, default: float | None
-    ) -> tuple[int | str | Session, int | str | Session, float]:
-        """Reads two faces and, where there is a default for it, a number."""
-        words = rest.split()
-        if not 2 <= len(words) <= (2 if default is None else 3):
-            raise ArgumentError(f"this command is: {usage}")
-        number = float(_number(words[2], usage)) if len(words) == 3 else default or 0.0
-        return self._face(words[0]), self._face(words[1]), number
-
-    def _face(self, word: str) -> int | str | Session:
-        if word.isdecimal():
-            return int(word)
-        if word.replace(".", "", 1).isdecimal():
-            return word
-        saved = load_case(word)
-        saved.case.check_bundle(self._generator)
-        return Session(saved.case, Studio(self._generator))
-
-
-def _history(session: Session) -> list[str]:
-    present = {step.number for step in session.case.path()}
-    return [_describe(step, step.number in present, session) for step in session.case.steps]
-
-
-def _describe(step: Step, is_present: bool, session: Session) -> str:
-    arguments = ", ".join(
-        f"{name} {' '.join(map(str, value)) if isinstance(value, tuple) else value}"
-        for name, value in step.arguments.items()
-        if value is not None and name != "indices"
-    )
-    mark = ">" if step.number == session.step.number else "*" if is_present else " "
-    after = "" if step.parent is None else f" after {step.parent}"
-    return f"{mark} {step.number}{after}: {step.operation} ({arguments})"
-
-
-def _number(word: str, usage: str) -> float:
-    try:
-        number = float(word)
-    except ValueError:
-        number = math.nan
-    if not math.isfinite(number):
-        raise ArgumentError(f"{word!r:.40} is no number; this command is: {usage}")
-    return number
-
-
-def _whole_numbers(rest: str, usage: str, *, most: int | None = None, least: int = 0) -> list[int]:
-    words = rest.split()
-    is_plain = all(word.isdecimal() and len(word) < 20 for word in words)
-    if not is_plain or len(words) < least or (most is not None and len(words) > most):
-        raise ArgumentError(f"{rest!r:.40} is not understood; this command is: {usage}")
-    return [int(word) for word in words]
-
-
-def _words_and_amount(rest: str) -> tuple[str, float]:
-    """Words, and the number at their end; 1 where there is none."""
-    words, _, last = rest.rpartition(" ")
-    try:
-        return (words, float(last)) if words else (rest, 1.0)
-    except ValueError:
-        return rest, 1.0
+    def _picture_path(self, session: Session, name: str) -> Path:
+        """A file in the folder of pictures, which is made if missing."""
+        try:
+            self._pictures.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            reason = error.strerror or error
+            raise ArgumentError(f"{self._pictures} cannot be made: {reason}") from error
+        return self._pictures / f"{session.step.number:04d}-{name}.png"

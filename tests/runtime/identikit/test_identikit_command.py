@@ -18,8 +18,8 @@ from t2f_runtime.identikit import (
     read_picture,
     verify_log,
 )
+from t2f_runtime.identikit.command_words import HELP, LONGEST_LINE
 from t2f_runtime.identikit.numbered_sheet import numbered_sheet
-from t2f_runtime.identikit.terminal import HELP, LONGEST_LINE
 
 
 @pytest.fixture
@@ -126,7 +126,8 @@ def test_errors_keep_the_session_alive_and_end_with_status_1(run):
     ("command", "message"),
     [
         ("candidates many", "this command is: candidates [COUNT]"),
-        ("candidates 1 2", "this command is: candidates [COUNT]"),
+        ("candidates 1 2 3", "this command is: candidates [COUNT] [POOL]"),
+        ("candidates 3 2", "pool is 2; it must be 3 to"),
         ("choose", "choose at least one face"),
         ("choose x", "this command is: choose PLACE..."),
         ("describe", "the description is empty"),
@@ -147,6 +148,25 @@ def test_errors_keep_the_session_alive_and_end_with_status_1(run):
         ("load", "name the case file: load FILE"),
         ("save", "name the case file: save FILE"),
         ("save /proc/none/a.case", "cannot be written"),
+        ("save a\0b", "cannot be written"),
+        ("compare 0 @1", "step is 1; it must be 0 to 0"),
+        ("faces of mine", "this command is: faces"),
+        ("slider", "name what to change"),
+        ("log", "there is no log; t2f identikit keeps one with --case FILE"),
+        ("log x", "this command is: log [COUNT]"),
+        ("picture", "name the file: picture FILE [SCALE]"),
+        ("picture words", "name the file: picture FILE [SCALE]"),
+        ("picture a.jpg", "a.jpg must end in .png"),
+        ("picture a.png 65", "scale is 65; it must be 1 to 64"),
+        ("picture none/a.png", "the folder none does not exist; make it with: mkdir -p none"),
+        ("sheet", "name the file: sheet FILE"),
+        ("sheet a.gif", "a.gif must end in .png"),
+        ("page", "name the file: page FILE"),
+        ("page a.png", "a.png must end in .pdf"),
+        ("explain a.jpg", "a.jpg must end in .png"),
+        ("facts", "name the file: facts FILE"),
+        ("facts none.png", "none.png cannot be read"),
+        ("sign a.png", "this command is: sign FILE CERTIFICATE KEY; names have no spaces here"),
     ],
 )
 def test_a_command_that_is_not_understood_says_what_is_wanted(run, command, message):
@@ -160,7 +180,8 @@ def test_a_command_that_is_not_understood_says_what_is_wanted(run, command, mess
 def test_help_names_every_command(run):
     result = run(["help"])
     assert result.exit_code == 0
-    listed = [line.split()[0] for line in result.output.splitlines()[1:]]
+    lines = result.output.splitlines()[1:]
+    listed = [line.split()[0] for line in lines if not line.startswith(" ")]
     assert listed == [*HELP]
 
 
