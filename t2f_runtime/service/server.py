@@ -1,6 +1,5 @@
 """The server behind `t2f serve --stdio`: requests in, answers out, in any order."""
 
-import hashlib
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ from t2f_runtime.errors import (
     QueueFullError,
 )
 from t2f_runtime.generator import FaceGenerator
-from t2f_runtime.picture_facts import PictureFacts
+from t2f_runtime.picture_facts import PictureFacts, picture_hash
 from t2f_runtime.picture_files import encode_picture
 from t2f_runtime.reading import DescriptionReading
 from t2f_runtime.service.batcher import DynamicBatcher
@@ -223,7 +222,7 @@ class StdioServer:
                 Face(
                     index=index,
                     data=self._encode(params, index, picture),
-                    sha256=hashlib.sha256(picture.tobytes()).hexdigest(),
+                    sha256=picture_hash(picture),
                 )
                 for index, picture in enumerate(pictures)
             ),
