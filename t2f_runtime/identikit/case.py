@@ -6,11 +6,10 @@ import msgspec
 from msgspec import Meta
 
 from t2f_runtime.errors import ArgumentError
-from t2f_runtime.generator import FaceGenerator
 from t2f_runtime.identikit.case_checks import check_steps
 from t2f_runtime.identikit.errors import CaseError
 from t2f_runtime.identikit.face import Face, Vector, latents
-from t2f_runtime.identikit.studio import bundle_id_of, picture_hash
+from t2f_runtime.identikit.studio import Drawing, bundle_id_of, picture_hash
 from t2f_runtime.latent import LARGEST_SEED
 from t2f_runtime.manifest_fields import Count, Sha256, Size
 
@@ -148,7 +147,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
             direction for number in self.step.locks for direction in self.steps[number].directions
         )
 
-    def check(self, generator: FaceGenerator) -> int:
+    def check(self, generator: Drawing) -> int:
         """Draws every picture again, and holds it against the hash of what was shown.
 
         Args:
@@ -176,7 +175,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
                 count += 1
         return count
 
-    def check_bundle(self, generator: FaceGenerator) -> None:
+    def check_bundle(self, generator: Drawing) -> None:
         """Refuses a generator of another bundle.
 
         Raises:

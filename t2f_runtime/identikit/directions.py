@@ -117,16 +117,30 @@ def slide(face: Face, direction: Direction, amount: float, basis: Sequence[Doubl
     Raises:
         ArgumentError: The slider would leave its range, or locks keep most of what it moves.
     """
-    unit = array(direction.unit)
-    free = outside(unit, basis)
-    share = dot(free, free)
-    if share < _LEAST_FREE**2:
+    share = free_share(direction, basis)
+    if not share:
         raise ArgumentError(
             f"{direction.words!r:.80} would change nothing but what is locked; unlock that first"
         )
     before = direction.position(face)
     _check_end(face, direction, before, amount, share)
+    free = outside(array(direction.unit), basis)
     return vector(array(face.shift) + free * (amount * direction.spread))
+
+
+def free_share(direction: Direction, basis: Sequence[Doubles]) -> float:
+    """How far a slider goes when it is moved by 1: less where locks keep a part of what it moves.
+
+    Args:
+        direction: What the slider is of.
+        basis: As in `slide`.
+
+    Returns:
+        0 to 1, in the direction's `spread`; 0 where so much is locked that it cannot be moved.
+    """
+    free = outside(array(direction.unit), basis)
+    share = dot(free, free)
+    return share if share >= _LEAST_FREE**2 else 0.0
 
 
 def _check_end(

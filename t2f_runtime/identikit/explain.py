@@ -16,9 +16,9 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from t2f_runtime.errors import ArgumentError, DescriptionError
-from t2f_runtime.generator import FaceGenerator, Pictures
+from t2f_runtime.generator import Pictures
 from t2f_runtime.identikit.face import Face, first_face
-from t2f_runtime.identikit.studio import Studio
+from t2f_runtime.identikit.studio import Drawing, Studio
 from t2f_runtime.reading.description import ReadWord
 from t2f_runtime.reading.words import leave_out, split_compounds
 
@@ -89,7 +89,7 @@ class Explanation:
         return tuple(sorted(self.words, key=lambda effect: -effect.difference))
 
 
-def explain(generator: FaceGenerator, face: Face) -> Explanation:
+def explain(generator: Drawing, face: Face) -> Explanation:
     """Leaves each word of a face's description out in turn, and compares the pictures.
 
     Words are those of any script, accents and vowel signs with them; those that hyphens join are
@@ -151,7 +151,7 @@ def explain(generator: FaceGenerator, face: Face) -> Explanation:
 
 
 def explain_text(
-    generator: FaceGenerator, description: str, *, seed: int = 0, index: int = 0
+    generator: Drawing, description: str, *, seed: int = 0, index: int = 0
 ) -> Explanation:
     """As `explain`, of the face that `FaceGenerator.generate` draws.
 

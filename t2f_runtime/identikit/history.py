@@ -9,7 +9,7 @@ from typing import TypeVar
 from msgspec.structs import replace
 
 from t2f_runtime.errors import ArgumentError
-from t2f_runtime.generator import FaceGenerator, Pictures
+from t2f_runtime.generator import Pictures
 from t2f_runtime.identikit.case import (
     CASE_VERSION,
     MAXIMUM_STEPS,
@@ -23,7 +23,7 @@ from t2f_runtime.identikit.case_file import load_case, save_case
 from t2f_runtime.identikit.case_log import CaseLog
 from t2f_runtime.identikit.errors import CaseError
 from t2f_runtime.identikit.face import Face, first_face
-from t2f_runtime.identikit.studio import Studio, bundle_id_of, picture_hash
+from t2f_runtime.identikit.studio import Drawing, Studio, bundle_id_of, picture_hash
 from t2f_runtime.latent import check_whole_number
 
 _Session = TypeVar("_Session", bound="History")
@@ -47,10 +47,11 @@ class History:
     def start(
         cls: type[_Session],
         description: str | None,
-        generator: FaceGenerator,
+        generator: Drawing,
         *,
         seed: int = 0,
         log: CaseLog | None = None,
+        studio: Studio | None = None,
     ) -> _Session:
         """Begins a session with the face that `generator.generate(description, seed=seed)` draws.
 
@@ -59,6 +60,7 @@ class History:
             generator: Reads and draws.
             seed: 0 to 2**64 - 1; all chance of the session comes from it.
             log: Where each step is written: a new one.
+            studio: The generator's, if it is shared with other sessions; None makes one.
 
         Raises:
             DescriptionError: The description cannot be read, is missing, or the model takes none.
@@ -68,7 +70,7 @@ class History:
         seed = check_whole_number("seed", seed)
         if log is not None and log.mark.lines:
             raise CaseError(f"{log.path} is the log of a case already; give a new case a new log")
-        studio = Studio(generator)
+        studio = studio or Studio(generator)
         manifest = generator.manifest
         face = first_face(
             () if description is None else (description,),
@@ -103,7 +105,7 @@ class History:
     def load(
         cls: type[_Session],
         path: str | Path,
-        generator: FaceGenerator,
+        generator: Drawing,
         *,
         log: CaseLog | None = None,
     ) -> _Session:

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from t2f_runtime.errors import ArgumentError, MissingPackageError, PictureError
-from t2f_runtime.generator import FaceGenerator, Pictures
+from t2f_runtime.generator import Pictures
 from t2f_runtime.identikit.face import Face
 from t2f_runtime.identikit.pdf_text import write_text
 from t2f_runtime.identikit.picture_export import check_export, faces_facts, write_export
-from t2f_runtime.identikit.studio import Studio
+from t2f_runtime.identikit.studio import Drawing, Studio
 from t2f_runtime.picture_facts import PictureFacts, xmp_mark
 from t2f_runtime.sheet import enlarge
 
@@ -52,7 +52,7 @@ _EXPLAINED: Final = (
 
 def export_page(
     path: str | Path,
-    generator: FaceGenerator,
+    generator: Drawing,
     faces: Sequence[Face],
     *,
     time: datetime,

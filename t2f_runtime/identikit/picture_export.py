@@ -14,10 +14,10 @@ from PIL import Image
 
 from t2f_runtime.atomic_files import new_file
 from t2f_runtime.errors import ArgumentError, PictureError
-from t2f_runtime.generator import MAXIMUM_FACES, FaceGenerator, Pictures
+from t2f_runtime.generator import MAXIMUM_FACES, Pictures
 from t2f_runtime.identikit.face import Face
 from t2f_runtime.identikit.numbered_sheet import numbered_sheet
-from t2f_runtime.identikit.studio import Studio
+from t2f_runtime.identikit.studio import Drawing, Studio
 from t2f_runtime.latent import check_whole_number
 from t2f_runtime.picture_facts import PictureFacts, facts_of, picture_hash
 from t2f_runtime.picture_files import encode_picture
@@ -28,7 +28,7 @@ MAXIMUM_SCALE = 64
 
 def export_picture(
     path: str | Path,
-    generator: FaceGenerator,
+    generator: Drawing,
     face: Face,
     *,
     time: datetime,
@@ -83,7 +83,7 @@ def export_picture(
 
 def export_sheet(
     path: str | Path,
-    generator: FaceGenerator,
+    generator: Drawing,
     faces: Sequence[Face],
     *,
     time: datetime,
@@ -115,7 +115,7 @@ def export_sheet(
 
 
 def faces_facts(
-    generator: FaceGenerator,
+    generator: Drawing,
     faces: Sequence[Face],
     pictures: Pictures,
     *,

@@ -3,20 +3,54 @@
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 
 from t2f_runtime.bundle import identify
+from t2f_runtime.engines.running import RunningEngine
 from t2f_runtime.errors import DescriptionError
-from t2f_runtime.generator import FaceGenerator, Pictures
+from t2f_runtime.generator import Pictures
 from t2f_runtime.identikit.face import Face, Reading, vector
+from t2f_runtime.latent import Floats
+from t2f_runtime.manifest import Manifest
 from t2f_runtime.picture_facts import picture_hash as picture_hash  # noqa: PLC0414 (taken from here)
 from t2f_runtime.pictures import empty_pictures
+from t2f_runtime.reading.description import DescriptionReading
 
 KEPT_PICTURE_BYTES = 2**26
 """Pictures that are remembered, so that going back and forth in a session draws nothing."""
 
 KEPT_READINGS = 2048
+
+
+class Drawing(Protocol):
+    """What identikit sessions need of a generator: a `FaceGenerator`, or what draws through one."""
+
+    @property
+    def manifest(self) -> Manifest:
+        """What the bundle says about itself."""
+
+    @property
+    def engine(self) -> RunningEngine:
+        """What runs the networks."""
+
+    @property
+    def image_size(self) -> int:
+        """Height and width of the pictures, in pixels."""
+
+    @property
+    def takes_text(self) -> bool:
+        """Whether faces are drawn from descriptions."""
+
+    def read(self, text: str) -> DescriptionReading:
+        """As `FaceGenerator.read`."""
+
+    def condition(self, text: str | None) -> tuple[Floats, Floats]:
+        """As `FaceGenerator.condition`."""
+
+    def draw(self, latents: Floats) -> Pictures:
+        """As `FaceGenerator.draw`."""
 
 
 class Studio:
@@ -31,7 +65,7 @@ class Studio:
         generator: As given.
     """
 
-    def __init__(self, generator: FaceGenerator) -> None:
+    def __init__(self, generator: Drawing) -> None:
         self.generator = generator
         self._lock = threading.Lock()
         self._pictures: OrderedDict[bytes, Pictures] = OrderedDict()
@@ -92,6 +126,6 @@ class Studio:
         return picture
 
 
-def bundle_id_of(generator: FaceGenerator) -> str:
+def bundle_id_of(generator: Drawing) -> str:
     """The id of the bundle that a generator was loaded from; see `Bundle.bundle_id`."""
     return identify(generator.manifest.files)

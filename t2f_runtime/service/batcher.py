@@ -7,10 +7,12 @@ import weakref
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from t2f_runtime.cancellation import Cancellation
 from t2f_runtime.errors import ArgumentError, ClosedError, DescriptionError
-from t2f_runtime.generator import FaceGenerator
-from t2f_runtime.latent import check_whole_number
+from t2f_runtime.generator import MAXIMUM_FACES, FaceGenerator
+from t2f_runtime.latent import Floats, check_latents, check_whole_number
 from t2f_runtime.service.job import Pictures, Requester
 from t2f_runtime.service.turns import Turns, work
 
@@ -83,6 +85,7 @@ class DynamicBatcher:
                 "wait_seconds out"
             )
         self._process = os.getpid()
+        self._manifest = generator.manifest
         self._turns = Turns(self._capacity, faces_per_run, wait_seconds)
         # A daemon, since a program must be able to end without `close`; `finalize` sees to it that
         # the thread is not in the middle of a run then. It must not know this object, which could
@@ -138,21 +141,13 @@ class DynamicBatcher:
             QueueFullError: So many faces wait that these are over the capacity; nothing waits for
                 them.
         """
-        from concurrent.futures import Future  # noqa: PLC0415 (it imports logging)
-
-        if os.getpid() != self._process:
-            raise ClosedError(
-                f"this queue belongs to process {self._process}; its thread does not live on in a "
-                "fork: make one in the new process"
-            )
         if text is not None and not isinstance(text, str):
             raise DescriptionError(f"a description must be text (str), not {type(text).__name__}")
         seed = check_whole_number("seed", seed)
         faces = 1
         if count is not None:
             faces = check_whole_number("count", count, largest=self._capacity, least=1)
-        future: Future[Pictures] = Future()
-        requester = Requester(future, cancellation, is_single=count is None)
+        future, requester = self._requester(cancellation, is_single=count is None)
         self._turns.add((text, seed, faces), requester)
         return future
 
@@ -166,6 +161,33 @@ class DynamicBatcher:
     ) -> Pictures:
         """Asks, and waits for the pictures: as `submit`, and as `FaceGenerator.generate`."""
         return self.submit(text, seed=seed, count=count, cancellation=cancellation).result()
+
+    def draw(self, latents: Floats, *, cancellation: Cancellation | None = None) -> Pictures:
+        """Draws one face a latent, as `FaceGenerator.draw`, each in its turn.
+
+        The faces wait one at a time, and may do so beyond the capacity: whoever calls this from so
+        many threads has so many faces more in the queue, and is never refused halfway.
+
+        Args:
+            latents: Shape `(faces, latent)`, float32, each row of unit mean square.
+            cancellation: As in `submit`.
+
+        Returns:
+            Shape `(faces, height, width, 3)`, uint8, RGB.
+
+        Raises:
+            ArgumentError: The array is of another shape or type, or not finite.
+            CancelledError: It was cancelled; as DeadlineError, its time was up.
+            ClosedError: The queue is closed, or of another process.
+        """
+        check_latents(latents, size=self._manifest.latent_size, most=MAXIMUM_FACES)
+        side = self._manifest.image_size
+        pictures = np.empty((len(latents), side, side, 3), dtype=np.uint8)
+        for place, latent in enumerate(latents):
+            future, requester = self._requester(cancellation, is_single=True)
+            self._turns.add(latent.tobytes(), requester, has_room=True)
+            pictures[place] = future.result()
+        return pictures
 
     def close(self, *, drain: bool = True, timeout: float | None = None) -> None:
         """Refuses new requests, and ends the thread; a second time does nothing.
@@ -183,6 +205,19 @@ class DynamicBatcher:
         self._turns.close(drain=drain)
         if threading.current_thread() is not self._thread:
             self._thread.join(timeout)
+
+    def _requester(
+        self, cancellation: Cancellation | None, *, is_single: bool
+    ) -> "tuple[Future[Pictures], Requester]":
+        from concurrent.futures import Future  # noqa: PLC0415 (it imports logging)
+
+        if os.getpid() != self._process:
+            raise ClosedError(
+                f"this queue belongs to process {self._process}; its thread does not live on in a "
+                "fork: make one in the new process"
+            )
+        future: Future[Pictures] = Future()
+        return future, Requester(future, cancellation, is_single=is_single)
 
 
 def _stop(turns: Turns, thread: threading.Thread, process: int) -> None:

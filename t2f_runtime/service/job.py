@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from t2f_runtime.cancellation import Cancellation
 from t2f_runtime.errors import ArgumentError, CancelledError
 from t2f_runtime.generator import FaceGenerator
@@ -14,8 +16,9 @@ from t2f_runtime.pictures import empty_pictures
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-Key = tuple[str | None, int, int]
-"""A description, a seed and a number of faces: what is equal gives equal pictures."""
+Key = tuple[str | None, int, int] | bytes
+"""A description, a seed and a number of faces, or the bytes of the latent of one: what is equal
+gives equal pictures."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,10 +83,10 @@ class Job:
     @property
     def faces(self) -> int:
         """How many faces it has."""
-        return self.key[2]
+        return 1 if isinstance(self.key, bytes) else self.key[2]
 
     def next_latent(self, generator: FaceGenerator, ahead: int) -> Floats:
-        """The latent of a face that is not drawn yet: that of `FaceGenerator.generate`.
+        """The latent of a face that is not drawn yet: of words, that of `FaceGenerator.generate`.
 
         The first time, it also takes the memory for all faces.
 
@@ -98,9 +101,11 @@ class Job:
             T2FError: The description cannot be read, is missing, or is one too many, or memory does
                 not hold the faces.
         """
-        text, seed, _ = self.key
         if self._pictures is None:
             self._pictures = empty_pictures(self.faces, generator.image_size)
+        if isinstance(self.key, bytes):
+            return np.frombuffer(self.key, dtype=np.float32)
+        text, seed, _ = self.key
         if self._condition is None:
             self._condition = generator.condition(text)
         noise_size = generator.manifest.noise_size

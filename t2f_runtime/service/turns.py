@@ -34,8 +34,13 @@ class Turns:
         self._is_closed = False
         self._is_cancelled = False
 
-    def add(self, key: Key, requester: Requester) -> None:
+    def add(self, key: Key, requester: Requester, *, has_room: bool = False) -> None:
         """Lets a requester wait for the faces of a key.
+
+        Args:
+            key: The faces.
+            requester: Who waits.
+            has_room: Whether it may wait beyond the capacity.
 
         Raises:
             ClosedError: Nothing is taken any more.
@@ -44,15 +49,15 @@ class Turns:
         with self._changed:
             if self._is_closed:
                 raise ClosedError("this queue is closed; make another")
+            job = self._jobs.get(key) or Job(key)
             waiting = self._count()
-            if waiting + key[2] > self._capacity:
+            if not has_room and waiting + job.faces > self._capacity:
                 raise QueueFullError(
-                    f"{waiting} faces wait already, and {key[2]} more would be over the "
+                    f"{waiting} faces wait already, and {job.faces} more would be over the "
                     f"{self._capacity} that may; ask again later"
                 )
-            job = self._jobs.get(key)
-            if job is None:
-                job = self._jobs[key] = Job(key)
+            if key not in self._jobs:
+                self._jobs[key] = job
                 self._arrived[key] = time.monotonic()
                 self._order.append(job)
             job.requesters.append(requester)

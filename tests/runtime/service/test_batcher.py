@@ -57,6 +57,18 @@ def open_gate_at_closing(batcher, painter):
     batcher._turns.close = close_and_open
 
 
+def open_gate_at_adding(batcher, painter, before=lambda: None):
+    """Lets the face under way be drawn as soon as another waits, after something else."""
+    add_to_turns = batcher._turns.add
+
+    def add_and_open(*what, **how):
+        add_to_turns(*what, **how)
+        before()
+        painter.gate.set()
+
+    batcher._turns.add = add_and_open
+
+
 def test_pictures_have_the_bytes_of_those_drawn_without_a_queue(generator):
     jobs = [(text, seed, count) for seed in range(5) for text in TEXTS for count in (None, 1, 3)]
     alone = [generator.generate(text, seed=seed, count=count) for text, seed, count in jobs]
@@ -324,3 +336,34 @@ def test_company_is_waited_for_no_longer_than_until_the_run_is_full(gated, paint
 def test_a_queue_that_makes_no_sense_is_refused(gated, options, message):
     with pytest.raises(ArgumentError, match=re.escape(message)):
         DynamicBatcher(gated, **options)
+
+
+def test_latents_are_drawn_as_without_a_queue(generator):
+    latents = np.random.default_rng(1).standard_normal((5, 8)).astype(np.float32)
+    with DynamicBatcher(generator) as batcher:
+        np.testing.assert_array_equal(batcher.draw(latents), generator.draw(latents), strict=True)
+        with pytest.raises(ArgumentError, match="latents has the shape"):
+            batcher.draw(latents[0])
+
+
+def test_a_latent_takes_its_turn_and_always_has_room(busy, painter):
+    many = busy.submit("many", count=7)
+    with pytest.raises(QueueFullError, match="8 faces wait already, and 1 more would be over the"):
+        busy.submit("one")
+    latents = np.ones((2, 8), dtype=np.float32)
+    with ThreadPoolExecutor(1) as pool:
+        open_gate_at_adding(busy, painter)
+        drawn = pool.submit(busy.draw, latents)
+        greys = drawn.result(SECONDS)[:, 0, 0, 0]
+    assert greys[0] == 2  # the first and one of the many come before it
+    assert len(many.result(SECONDS)) == 7
+
+
+def test_a_latent_that_nobody_wants_any_more_is_not_drawn(busy, painter):
+    cancellation = Cancellation()
+    with ThreadPoolExecutor(1) as pool:
+        open_gate_at_adding(busy, painter, cancellation.cancel)
+        drawn = pool.submit(busy.draw, np.ones((3, 8), np.float32), cancellation=cancellation)
+        with pytest.raises(CancelledError, match="the drawing was cancelled"):
+            drawn.result(SECONDS)
+    assert len(painter.batches) == 1
