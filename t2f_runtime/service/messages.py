@@ -28,6 +28,7 @@ bytes each."""
 ErrorCode = Literal[
     "argument",
     "cancelled",
+    "case",
     "closed",
     "deadline",
     "description",
@@ -37,8 +38,13 @@ ErrorCode = Literal[
     "invalid_line",
     "invalid_request",
     "line_too_long",
+    "missing_package",
+    "picture",
     "queue_full",
+    "sessions_full",
+    "stale_step",
     "unknown_method",
+    "unknown_session",
 ]
 """Stable names of errors; the messages beside them may change."""
 
@@ -162,6 +168,14 @@ class Info(msgspec.Struct, frozen=True, kw_only=True):
     """The most faces that may wait or be drawn at a time."""
     waiting_faces: int
     """How many do now."""
+    maximum_sessions: int
+    """The most identikit sessions that may be open at a time."""
+    open_sessions: int
+    """How many are now."""
+    slider_words: tuple[str, ...]
+    """Words that make good sliders; any others may."""
+    lock_names: tuple[str, ...]
+    """What `identikit.lock` knows by name; any other words lock themselves."""
 
 
 class Cancelled(msgspec.Struct, frozen=True, kw_only=True):
@@ -172,7 +186,7 @@ class Cancelled(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Done(msgspec.Struct, frozen=True, kw_only=True):
-    """What `shutdown` gives: nothing but that it is done."""
+    """What `shutdown` and `identikit.close` give: nothing but that it is done."""
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):

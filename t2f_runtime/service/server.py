@@ -1,32 +1,35 @@
 """The server behind `t2f serve --stdio`: requests in, answers out, in any order."""
 
-import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
-from PIL import Image
 
 from t2f_runtime import __version__
 from t2f_runtime.bundle import Bundle
 from t2f_runtime.cancellation import Cancellation
-from t2f_runtime.errors import (
-    ArgumentError,
-    CancelledError,
-    ClosedError,
-    DeadlineError,
-    DescriptionError,
-    EngineError,
-    QueueFullError,
-)
 from t2f_runtime.generator import FaceGenerator
+from t2f_runtime.identikit.case_log import utc_now
+from t2f_runtime.identikit.comparison import COMPARED_WORDS
+from t2f_runtime.identikit.word_pairs import LOCK_SETS
 from t2f_runtime.picture_facts import PictureFacts, picture_hash
-from t2f_runtime.picture_files import encode_picture
 from t2f_runtime.reading import DescriptionReading
 from t2f_runtime.service.batcher import DynamicBatcher
+from t2f_runtime.service.failures import describe_failure
+from t2f_runtime.service.identikit_answers import Screen
+from t2f_runtime.service.identikit_methods import (
+    OPENINGS,
+    QUESTIONS,
+    STEPS,
+    Opening,
+    Question,
+    Step,
+)
+from t2f_runtime.service.identikit_params import CloseParams, OpenParams, SessionParams
 from t2f_runtime.service.job import Pictures
 from t2f_runtime.service.lines import LineWriter
 from t2f_runtime.service.messages import (
@@ -51,33 +54,27 @@ from t2f_runtime.service.messages import (
     ShutdownParams,
     Strict,
 )
+from t2f_runtime.service.picture_answers import encode_pixels
+from t2f_runtime.service.session_desk import SessionDesk
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
-
-_CODES: Final[tuple[tuple[type[Exception], ErrorCode], ...]] = (
-    (DeadlineError, "deadline"),
-    (CancelledError, "cancelled"),
-    (QueueFullError, "queue_full"),
-    (ClosedError, "closed"),
-    (DescriptionError, "description"),
-    (ArgumentError, "argument"),
-    (EngineError, "engine"),
-)
-"""The codes of errors, of subclasses before those of their bases."""
 
 
 class StdioServer:
     """Answers requests; a description goes into answers and pictures, and nowhere else.
 
     Answers come when they are ready, which need not be in the order of the requests; `shutdown` is
-    answered last. Requests are drawn by one `DynamicBatcher`.
+    answered last. Requests are drawn by one `DynamicBatcher`; identikit sessions are held by a
+    `SessionDesk`, which draws with it too.
 
     Args:
         bundle: What the generator was loaded from.
         generator: What draws. It is not closed with the server.
         writer: Takes the answers.
         capacity: The most faces that may wait or be drawn at a time.
+        place: Where a path of the host's leads.
+        clock: Tells the time, with its time zone.
 
     Attributes:
         is_over: Whether a shutdown was asked for, and all is answered.
@@ -90,12 +87,15 @@ class StdioServer:
         writer: LineWriter,
         *,
         capacity: int = 256,
+        place: Callable[[str], Path] = Path,
+        clock: Callable[[], datetime] = utc_now,
     ) -> None:
         self._bundle = bundle
         self._generator = generator
         self._writer = writer
         self._capacity = capacity
         self._batcher = DynamicBatcher(generator, capacity=capacity)
+        self._desk = SessionDesk(generator, self._batcher, place=place, clock=clock)
         self._waiting: dict[Id, Cancellation] = {}
         self.is_over = False
 
@@ -117,10 +117,14 @@ class StdioServer:
 
     def stop(self) -> None:
         """Cancels what waits, without waiting for it; for a program that has to end."""
+        # Sessions first: what they ask for once the queue is closed is no longer wanted.
+        for token in list(self._waiting.values()):
+            token.cancel()
         self._batcher.close(drain=False, timeout=0)
 
     def finish(self) -> None:
         """Draws and answers what waits, as nothing more will be asked."""
+        self._desk.finish()
         self._batcher.close()
 
     def _handle(self, line: bytes) -> None:
@@ -177,6 +181,10 @@ class StdioServer:
             engine=self._generator.engine,
             capacity=self._capacity,
             waiting_faces=self._batcher.waiting_faces,
+            maximum_sessions=self._desk.capacity,
+            open_sessions=len(self._desk),
+            slider_words=COMPARED_WORDS,
+            lock_names=tuple(LOCK_SETS),
         )
         self._write(Answer(id=request_id, result=info))
 
@@ -187,30 +195,52 @@ class StdioServer:
         self._write(Answer(id=request_id, result=Cancelled(was_waiting=token is not None)))
 
     def _shutdown(self, request_id: Id, params: ShutdownParams) -> None:
-        self._batcher.close(drain=params.drain)
+        if not params.drain:
+            self.stop()
+        self.finish()
         self.is_over = True
         self._write(Answer(id=request_id, result=Done()))
 
     def _submit(self, request_id: Id, params: GenerateParams, *, count: int) -> None:
-        seconds = None if params.budget_ms is None else params.budget_ms / 1000
-        token = Cancellation(seconds=seconds)
+        token = _cancellation(params.budget_ms)
         future = self._batcher.submit(
             params.description, seed=params.seed, count=count, cancellation=token
         )
         # Before the callback, which forgets it; it may be called at once.
         self._waiting[request_id] = token
-        future.add_done_callback(partial(self._give, request_id, params))
+        future.add_done_callback(partial(self._give_faces, request_id, params))
 
-    def _give(self, request_id: Id, params: GenerateParams, future: "Future[Pictures]") -> None:
+    def _give_faces(
+        self, request_id: Id, params: GenerateParams, future: "Future[Pictures]"
+    ) -> None:
         """Answers with what was drawn; in the thread that draws."""
+        self._reply(request_id, lambda: self._describe(params, future.result()))
+
+    def open_session(self, request_id: Id, params: OpenParams, *, how: Opening) -> None:
+        """Begins an identikit session."""
+        token = self._waiting[request_id] = _cancellation(params.budget_ms)
+        self._desk.open(how, params, token, partial(self._reply, request_id))
+
+    def ask_session(
+        self, request_id: Id, params: SessionParams, *, name: str, what: Step | Question
+    ) -> None:
+        """Does something with an identikit session."""
+        token = self._waiting[request_id] = _cancellation(params.budget_ms)
+        self._desk.take(what, name, params, token, partial(self._reply, request_id))
+
+    def _close_session(self, request_id: Id, params: CloseParams) -> None:
+        self._waiting[request_id] = Cancellation()
+        self._desk.close(params, partial(self._reply, request_id))
+
+    def _reply(self, request_id: Id, make: Callable[[], msgspec.Struct]) -> None:
+        """Answers with what `make` gives, or the error that it raises; in any thread."""
         try:
-            result = self._describe(params, future.result())
+            line = msgspec.json.encode(Answer(id=request_id, result=make()))
         except Exception as error:  # noqa: BLE001 (as above)
-            self._waiting.pop(request_id, None)
             self._fail(request_id, error)
         else:
             self._waiting.pop(request_id, None)
-            self._write(Answer(id=request_id, result=result))
+            self._writer.write(line)
 
     def _describe(self, params: GenerateParams, pictures: Pictures) -> Faces:
         return Faces(
@@ -229,8 +259,6 @@ class StdioServer:
         )
 
     def _encode(self, params: GenerateParams, index: int, picture: Pictures) -> bytes:
-        if params.format == "rgb":
-            return picture.tobytes()
         facts = PictureFacts(
             bundle_id=self._bundle.bundle_id,
             engine=str(self._generator.engine),
@@ -238,18 +266,11 @@ class StdioServer:
             index=index,
             description=params.description,
         )
-        return encode_picture(Image.fromarray(picture), "PNG", facts.notes())
+        return encode_pixels(picture, params.format, facts)
 
     def _fail(self, request_id: Id, error: Exception) -> None:
-        for kind, code in _CODES:
-            if isinstance(error, kind):
-                self._write_failure(request_id, code, str(error))
-                return
-        # Where, but not what: a bug's own words may quote a description.
-        frame = traceback.extract_tb(error.__traceback__)[-1]
-        place = f"{Path(frame.filename).name}:{frame.lineno}"
-        message = f"a bug in T2F, {type(error).__name__} at {place}; please report it"
-        self._write_failure(request_id, "internal", message)
+        self._waiting.pop(request_id, None)
+        self._write(Failure(id=request_id, error=describe_failure(error)))
 
     def _write_failure(self, request_id: Id | None, code: ErrorCode, message: str) -> None:
         self._write(Failure(id=request_id, error=Problem(code=code, message=message)))
@@ -273,6 +294,26 @@ class Method:
     handle: Callable[[StdioServer, Id, Any], None]
 
 
+_IDENTIKIT: Final[Mapping[str, Method]] = {
+    **{
+        name: Method(how.params, Screen, partial(StdioServer.open_session, how=how))
+        for name, how in OPENINGS.items()
+    },
+    **{
+        name: Method(step.params, Screen, partial(StdioServer.ask_session, name=name, what=step))
+        for name, step in STEPS.items()
+    },
+    **{
+        name: Method(
+            question.params,
+            question.result,
+            partial(StdioServer.ask_session, name=name, what=question),
+        )
+        for name, question in QUESTIONS.items()
+    },
+    "identikit.close": Method(CloseParams, Done, StdioServer._close_session),
+}
+
 METHODS: Final[Mapping[str, Method]] = {
     "generate": Method(GenerateParams, Faces, StdioServer._generate),
     "candidates": Method(CandidatesParams, Faces, StdioServer._candidates),
@@ -280,8 +321,13 @@ METHODS: Final[Mapping[str, Method]] = {
     "info": Method(NoParams, Info, StdioServer._info),
     "cancel": Method(CancelParams, Cancelled, StdioServer._cancel),
     "shutdown": Method(ShutdownParams, Done, StdioServer._shutdown),
+    **_IDENTIKIT,
 }
 """Everything that a host can ask for."""
+
+
+def _cancellation(budget_ms: int | None) -> Cancellation:
+    return Cancellation(seconds=None if budget_ms is None else budget_ms / 1000)
 
 
 class _Head(msgspec.Struct):

@@ -108,8 +108,10 @@ def test_every_error_on_the_page_exists_where_it_says():
 
 
 def test_the_methods_and_codes_on_the_page_are_those_of_the_server():
-    rows = re.findall(r"^\| `(\w+)` \|", PAGE[PAGE.index("| method |") :], re.MULTILINE)
-    assert rows == list(METHODS)
+    rows = re.findall(r"^\| (`[^|]+`) \|", PAGE[PAGE.index("| method |") :], re.MULTILINE)
+    named = re.findall(r"`([\w.]+)`", " ".join(rows))
+    assert len(named) == len(METHODS)
+    assert set(named) == set(METHODS)
     codes = re.search(r"Error codes are stable: (.*?)\.", PAGE, re.DOTALL)[1]
     assert re.findall(r"`(\w+)`", codes) == list(ErrorCode.__args__)
 

@@ -99,6 +99,56 @@ class StdioClient:
         self._errors.extend(self.process.stderr)
 
 
+class RemoteSession:
+    """An identikit session in the server, as a kiosk's window would hold it.
+
+    Args:
+        client: The server.
+        how: `start` or `load`.
+        params: Of that request.
+
+    Attributes:
+        screen: How the session stands: what the last step answered.
+    """
+
+    def __init__(self, client, how, **params):
+        self._client = client
+        self._requests = 0
+        self.number = None
+        self.screen = None
+        self.screen = self.ask(how, **params)
+        self.number = self.screen["session"]
+
+    def step(self, operation, **params):
+        """Changes the session, if it stands where the screen says, and gives the new screen."""
+        self.screen = self.ask(operation, after_step=self.screen["step"], **params)
+        return self.screen
+
+    def ask(self, operation, **params):
+        """Asks something, and waits for what it gives.
+
+        Raises:
+            RemoteError: The server answers with an error.
+        """
+        self._requests += 1
+        if self.number is not None:
+            params["session"] = self.number
+        answer = self._client.ask(
+            f"{self.number} {self._requests}", f"identikit.{operation}", **params
+        )
+        if "error" in answer:
+            raise RemoteError(answer["error"]["code"], answer["error"]["message"])
+        return answer["result"]
+
+    def pictures(self):
+        """The screen as one array, shape `(faces, height, width, 3)`, uint8."""
+        return pictures({"result": self.screen})
+
+
+class RemoteError(Exception):
+    """An error of the server: its code and its message."""
+
+
 def pictures(answer):
     """The faces of an answer as one array, shape `(faces, height, width, 3)`, uint8."""
     result = answer["result"]

@@ -18,6 +18,7 @@ from stdio_client import COMMAND, SECONDS, StdioClient, pictures
 from t2f_runtime import Bundle
 from t2f_runtime.reading import DescriptionReading
 from t2f_runtime.service.messages import MAXIMUM_LINE_BYTES
+from t2f_runtime.service.server import METHODS
 
 pytestmark = pytest.mark.slow  # it starts processes
 
@@ -44,7 +45,7 @@ def test_the_first_line_says_who_speaks(server):
         "hello": "t2f",
         "protocol": 1,
         "version": version("t2f"),
-        "methods": ["generate", "candidates", "read", "info", "cancel", "shutdown"],
+        "methods": list(METHODS),
         "maximum_line_bytes": MAXIMUM_LINE_BYTES,
     }
 
