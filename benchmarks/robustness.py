@@ -3,8 +3,9 @@
     python benchmarks/robustness.py PART [--quick]
 
 PART is `fuzz`, `hypothesis`, `atheris`, `kills`, `disks`, `threads` or `memory`. Each prints a
-table, writes `docs/results/robustness/PART.json`, and ends with 1 if anything was found. Equal
-seeds give equal inputs: `fuzz --only manifest --number 17` runs one input again.
+table, writes `docs/results/robustness/PART.json` (with `--only NAME`, `PART-NAME.json`), and ends
+with 1 if anything was found. Equal seeds give equal inputs: `fuzz --only manifest --number 17` runs
+one input again.
 
 Everything is a count, but for the longest time that an input took; a busy machine does no harm.
 """
@@ -37,6 +38,7 @@ INPUTS = {
     "case": 20_000,
     "log": 10_000,
     "path": 5_000,
+    "serve": 20_000,
 }
 """Inputs of each target in the long form of `fuzz`."""
 SHARES = {"hypothesis": 0.1, "atheris": 0.25}
@@ -252,9 +254,10 @@ def main() -> None:
     about: Row = {"command": " ".join(["python", "benchmarks/robustness.py", *words])}
     about |= {"machine": machine(), "seed": options.seed}
     rows = PARTS[options.part](options)
-    if not options.quick and options.only is None:
+    if not options.quick and options.number is None:
         RESULTS.mkdir(parents=True, exist_ok=True)
-        path = RESULTS / f"{options.part}.json"
+        name = options.part if options.only is None else f"{options.part}-{options.only}"
+        path = RESULTS / f"{name}.json"
         about["seconds"] = round(time.perf_counter() - began)
         path.write_text(json.dumps({**about, "rows": rows}, indent=1) + "\n", encoding="utf-8")
         print(f"written: {path}")

@@ -74,7 +74,7 @@ def inputs_of(target: Target) -> st.SearchStrategy[bytes]:
     match target.name:
         case "text":
             return _TEXTS.map(lambda text: text.encode("utf-8", "surrogatepass"))
-        case "manifest" | "bundle" | "case" | "signature":
+        case "manifest" | "bundle" | "case" | "signature" | "serve":
             return _changed_json(seeds) | _changed_bytes(seeds) | st.binary(max_size=100)
         case "archive":
             return _archives(seeds)

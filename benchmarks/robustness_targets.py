@@ -24,6 +24,7 @@ from robustness_bundles import (
 )
 from robustness_cases import case_bytes, exercise_case, expect, log_bytes
 from robustness_mutation import spoil_bytes, spoil_json
+from robustness_serve import serve_target
 from robustness_target import TINY_BUNDLE, Target, spoil_json_or_bytes
 
 from t2f_runtime import FaceGenerator, T2FError
@@ -207,6 +208,7 @@ TARGETS: dict[str, Callable[[Path], Target]] = {
     "case": _case,
     "log": _log,
     "path": _path,
+    "serve": lambda folder: serve_target(folder, _generator()),
 }
 """Every target, by its name."""
 
