@@ -62,7 +62,7 @@ if TYPE_CHECKING:
 
 
 class StdioServer:
-    """Answers requests; a description goes into answers and pictures, and nowhere else.
+    """Answers requests; a description goes into answers, pictures and files that are asked for.
 
     Answers come when they are ready, which need not be in the order of the requests; `shutdown` is
     answered last. Requests are drawn by one `DynamicBatcher`; identikit sessions are held by a
