@@ -16,7 +16,7 @@ from t2f_runtime.generator import FaceGenerator
 from t2f_runtime.identikit.case_log import utc_now
 from t2f_runtime.identikit.comparison import COMPARED_WORDS
 from t2f_runtime.identikit.word_pairs import LOCK_SETS
-from t2f_runtime.picture_facts import PictureFacts, picture_hash
+from t2f_runtime.picture_facts import facts_of, picture_hash, writing_time
 from t2f_runtime.reading import DescriptionReading
 from t2f_runtime.service.batcher import DynamicBatcher
 from t2f_runtime.service.failures import describe_failure
@@ -259,12 +259,14 @@ class StdioServer:
         )
 
     def _encode(self, params: GenerateParams, index: int, picture: Pictures) -> bytes:
-        facts = PictureFacts(
-            bundle_id=self._bundle.bundle_id,
-            engine=str(self._generator.engine),
+        facts = facts_of(
+            self._generator,
+            [] if params.description is None else [params.description],
             seed=params.seed,
             index=index,
-            description=params.description,
+            count=1,
+            time=writing_time(),
+            tells_description=True,
         )
         return encode_pixels(picture, params.format, facts)
 
