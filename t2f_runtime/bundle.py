@@ -1,13 +1,17 @@
 """The bundle: networks and what they need, in a folder or packed, each held against its SHA-256."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import NoReturn
 
-from t2f_runtime.bundle_files import BundleFiles
+from t2f_runtime.background_checks import BackgroundChecks
+from t2f_runtime.bundle_files import BundleFiles, check_hash
 from t2f_runtime.bundle_folder import FolderFiles
 from t2f_runtime.engine_index import EngineEntry
-from t2f_runtime.errors import BundleError
+from t2f_runtime.errors import BundleError, T2FError
 from t2f_runtime.external_data import check_self_contained
 from t2f_runtime.manifest import (
     MANIFEST,
@@ -51,6 +55,7 @@ class Bundle:
         self.signer = signer
         self._files = files
         self._kept: dict[str, bytes] = {}
+        self._checks: BackgroundChecks | None = None
 
     @classmethod
     def open(
@@ -76,6 +81,33 @@ class Bundle:
                 no bundle, or it is not signed by a trusted key.
             MissingPackageError: `trusted` is given, and the package that checks is not installed.
         """
+        with cls.opening(path, keep=keep, trusted=trusted) as bundle:
+            return bundle
+
+    @classmethod
+    @contextmanager
+    def opening(
+        cls,
+        path: str | Path,
+        *,
+        keep: Precision | None = None,
+        trusted: Sequence[PublicKey] | None = None,
+    ) -> Iterator["Bundle"]:
+        """Opens a bundle as `open` does, and verifies it while the `with` block runs.
+
+        What needs no file, such as importing an engine, can be done in that time. `read` waits
+        until every file is verified, and so does the end of the block.
+
+        Args:
+            path: As in `open`.
+            keep: As in `open`.
+            trusted: As in `open`.
+
+        Raises:
+            BundleError: As in `open`; from `read`, too, and in the place of any other error of T2F
+                in the block.
+            MissingPackageError: As in `open`.
+        """
         files = _open_files(Path(path))
         data = files.read_manifest()
         signer = None
@@ -86,13 +118,15 @@ class Bundle:
         bundle = cls(files, data, manifest, signer)
         if keep is not None:
             bundle.graphs(keep)
-        wanted = set() if keep is None else _files_to_keep(manifest, keep)
-        for name, entry in manifest.files.items():
-            if name in wanted:
-                bundle._kept[name] = bundle.read(name)
-            else:
-                files.verify(name, entry)
-        return bundle
+        bundle._checks = BackgroundChecks(bundle._read_kept(keep))
+        try:
+            yield bundle
+        except T2FError:
+            bundle._checks.finish()  # a damaged file tells more than what came of it
+            raise
+        finally:
+            bundle._checks.wait()
+        bundle._checks.finish()
 
     @property
     def path(self) -> Path:
@@ -134,6 +168,7 @@ class Bundle:
             BundleError: The manifest lists no such file, the file has changed since `open`, or it
                 is a network that keeps weights in another file.
         """
+        self._wait_until_verified()
         if name in self._kept:
             return self._kept[name]
         entry = self.manifest.files.get(name)
@@ -142,8 +177,7 @@ class Bundle:
                 f"{self.path} lists no file {name!r}; it has: {', '.join(self.manifest.files)}"
             )
         data = self._files.read(name, entry)
-        if name in _networks(self.manifest):
-            check_self_contained(data, self._files.where(name))
+        self._check(name, data, entry)
         return data
 
     def read_engine(self, entry: EngineEntry) -> bytes:
@@ -152,8 +186,11 @@ class Bundle:
         Raises:
             BundleError: The file is missing or not what the index says.
         """
+        self._wait_until_verified()
         expected = FileEntry(bytes=entry.bytes, sha256=entry.sha256)
-        return self._files.read(entry.file, expected)
+        data = self._files.read(entry.file, expected)
+        self._check(entry.file, data, expected)
+        return data
 
     def read_signature_file(self) -> bytes | None:
         """Returns the signature as it lies there; None where there is none.
@@ -170,6 +207,37 @@ class Bundle:
             BundleError: There is a signature that cannot be read.
         """
         return _read_signature(self._files)
+
+    def _read_kept(self, keep: Precision | None) -> list[Callable[[], object]]:
+        """Reads what is kept, and gives the checks of all files, in the manifest's order.
+
+        Here and not in the checks, since a hash of bytes at hand needs no lock of the interpreter,
+        which a thread would wait for while another imports a library.
+        """
+        wanted = set() if keep is None else _files_to_keep(self.manifest, keep)
+        checks: list[Callable[[], object]] = []
+        for name, entry in self.manifest.files.items():
+            if name not in wanted:
+                checks.append(partial(self._files.verify, name, entry))
+                continue
+            try:
+                data = self._files.read(name, entry)
+            except BundleError as error:
+                checks.append(partial(_fail, error))  # those before it may fail first
+                break
+            self._kept[name] = data
+            checks.append(partial(self._check, name, data, entry))
+        return checks
+
+    def _wait_until_verified(self) -> None:
+        if self._checks is not None:
+            self._checks.finish()
+
+    def _check(self, name: str, data: bytes, entry: FileEntry) -> None:
+        where = self._files.where(name)
+        check_hash(where, hashlib.sha256(data).hexdigest(), entry)
+        if name in _networks(self.manifest):
+            check_self_contained(data, where)
 
 
 def identify(files: Mapping[str, FileEntry]) -> str:
@@ -204,6 +272,10 @@ def _open_files(path: Path) -> BundleFiles:
     raise BundleError(
         f"{path} is no folder and no packed bundle; make a bundle with: t2f export RUN -o {path}"
     )
+
+
+def _fail(error: BundleError) -> NoReturn:
+    raise error
 
 
 def _read_signature(files: BundleFiles) -> Signature | None:

@@ -13,7 +13,7 @@ MAXIMUM_SIGNATURE_BYTES: Final = 64 * 2**10
 
 
 class BundleFiles(Protocol):
-    """The files of a bundle, in a folder or packed; each is verified as it is read."""
+    """The files of a bundle, in a folder or packed; `Bundle` verifies the hash of what it reads."""
 
     @property
     def path(self) -> Path:
@@ -37,7 +37,7 @@ class BundleFiles(Protocol):
         ...
 
     def read(self, name: str, entry: FileEntry) -> bytes:
-        """Returns a file's bytes, of which size and hash have been verified."""
+        """Returns a file's bytes, of which the size has been verified, and nothing else."""
         ...
 
     def verify(self, name: str, entry: FileEntry) -> None:

@@ -150,8 +150,10 @@ def generate(  # noqa: PLR0913 (options arrive as arguments)
     if output is not None:
         check_picture_path(output)
     keep: Precision = "float32" if precision == AUTO else precision
-    opened = Bundle.open(bundle, keep=keep, trusted=read_trusted(key_files))
-    generator = FaceGenerator.from_bundle(opened, engine=engine, precision=precision, device=device)
+    with Bundle.opening(bundle, keep=keep, trusted=read_trusted(key_files)) as opened:
+        generator = FaceGenerator.from_bundle(
+            opened, engine=engine, precision=precision, device=device
+        )
     if generator.takes_text and not descriptions and description_file is None:
         raise click.UsageError(_NO_DESCRIPTION)
     destination = Destination(

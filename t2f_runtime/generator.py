@@ -14,13 +14,7 @@ from t2f_runtime.cancellation import Cancellation
 from t2f_runtime.engines.names import AUTO
 from t2f_runtime.engines.running import UNKNOWN, RunningEngine
 from t2f_runtime.errors import ArgumentError
-from t2f_runtime.latent import (
-    Floats,
-    check_latents,
-    check_whole_number,
-    draw_latent,
-    draw_noise,
-)
+from t2f_runtime.latent import Floats, check_latents, check_whole_number, draw_latent, draw_noise
 from t2f_runtime.manifest import Manifest, Precision
 from t2f_runtime.networks import Networks
 from t2f_runtime.pictures import Pictures as Pictures  # noqa: PLC0414 (taken from here)
@@ -28,7 +22,7 @@ from t2f_runtime.pictures import empty_pictures
 from t2f_runtime.reading.reader import DescriptionReader, DescriptionReading
 from t2f_runtime.reading.word_list import WordList, open_words
 from t2f_runtime.sessions import Session
-from t2f_runtime.text import Tokenizer
+from t2f_runtime.text import Tokenizer, import_library
 from t2f_runtime.trust import PublicKey
 
 MAXIMUM_FACES = 10_000
@@ -125,10 +119,10 @@ class FaceGenerator:
             MissingPackageError: `trusted` is given, and the package that checks is not installed.
         """
         keep: Precision = "float32" if precision == AUTO else precision
-        opened = Bundle.open(bundle, keep=keep, trusted=trusted)
-        return cls.from_bundle(
-            opened, engine=engine, precision=precision, device=device, threads=threads
-        )
+        with Bundle.opening(bundle, keep=keep, trusted=trusted) as opened:
+            return cls.from_bundle(
+                opened, engine=engine, precision=precision, device=device, threads=threads
+            )
 
     @classmethod
     def from_bundle(
@@ -148,6 +142,8 @@ class FaceGenerator:
         from t2f_runtime.engines.prepared import EngineWish  # noqa: PLC0415 (as above)
 
         wish = EngineWish(engine=engine, precision=precision, device=device, threads=threads)
+        if bundle.manifest.text is not None:
+            import_library(bundle.manifest.text.kind)  # while the files may still be verified
         opened = open_engine(bundle, wish)
         return cls(
             bundle.manifest,

@@ -64,9 +64,8 @@ def serve(
     )
 
     output = take_output()
-    opened = Bundle.open(bundle, keep="float32", trusted=read_trusted(key_files))
-    with FaceGenerator.from_bundle(
-        opened, engine=engine, device=device, threads=threads
-    ) as generator:
+    with Bundle.opening(bundle, keep="float32", trusted=read_trusted(key_files)) as opened:
+        loaded = FaceGenerator.from_bundle(opened, engine=engine, device=device, threads=threads)
+    with loaded as generator:
         generator.warm_up()
         serve_stdio(opened, generator, output=output, capacity=capacity)

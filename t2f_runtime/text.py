@@ -212,6 +212,12 @@ class Tokenizer:
             raise DescriptionError(_NOTHING_VISIBLE)
 
 
+def import_library(kind: TokenizerKind) -> None:
+    """Imports what tokenizers of a kind need; without, opening the first of them does."""
+    if kind == "sentencepiece":
+        import sentencepiece  # noqa: F401, PLC0415 (takes long)
+
+
 def _open_pieces(model: bytes, kind: TokenizerKind) -> Pieces:
     match kind:
         case "sentencepiece":
