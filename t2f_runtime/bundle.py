@@ -55,6 +55,7 @@ class Bundle:
         self.signer = signer
         self._files = files
         self._kept: dict[str, bytes] = {}
+        self._gives_away = False
         self._checks: BackgroundChecks | None = None
 
     @classmethod
@@ -81,7 +82,7 @@ class Bundle:
                 no bundle, or it is not signed by a trusted key.
             MissingPackageError: `trusted` is given, and the package that checks is not installed.
         """
-        with cls.opening(path, keep=keep, trusted=trusted) as bundle:
+        with cls._verifying(path, keep, trusted) as bundle:
             return bundle
 
     @classmethod
@@ -96,7 +97,9 @@ class Bundle:
         """Opens a bundle as `open` does, and verifies it while the `with` block runs.
 
         What needs no file, such as importing an engine, can be done in that time. `read` waits
-        until every file is verified, and so does the end of the block.
+        until every file is verified, and so does the end of the block. The bytes that are kept are
+        given away by the first `read`, and let go at the end of the block; after that, files are
+        read and verified again.
 
         Args:
             path: As in `open`.
@@ -108,6 +111,18 @@ class Bundle:
                 in the block.
             MissingPackageError: As in `open`.
         """
+        with cls._verifying(path, keep, trusted) as bundle:
+            bundle._gives_away = True
+            try:
+                yield bundle
+            finally:
+                bundle._kept.clear()
+
+    @classmethod
+    @contextmanager
+    def _verifying(
+        cls, path: str | Path, keep: Precision | None, trusted: Sequence[PublicKey] | None
+    ) -> Iterator["Bundle"]:
         files = _open_files(Path(path))
         data = files.read_manifest()
         signer = None
@@ -169,8 +184,9 @@ class Bundle:
                 is a network that keeps weights in another file.
         """
         self._wait_until_verified()
-        if name in self._kept:
-            return self._kept[name]
+        kept = self._kept.pop(name, None) if self._gives_away else self._kept.get(name)
+        if kept is not None:
+            return kept
         entry = self.manifest.files.get(name)
         if entry is None:
             raise BundleError(

@@ -89,7 +89,7 @@ def _prober(name: EngineName) -> Callable[[EngineName, int, Host], tuple[str, st
 
 def _probe_cpu(name: EngineName, _: int, host: Host) -> tuple[str, str]:
     version, open_model = load_cpu_engine(name, host)
-    _draw(open_model(_NETWORK, 1))
+    _draw(open_model(lambda: _NETWORK, 1))
     return version, DEVICE
 
 

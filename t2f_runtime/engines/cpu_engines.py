@@ -32,7 +32,7 @@ def prepare_cpu(name: EngineName, bundle: Bundle, wish: EngineWish, host: Host) 
     def open_network(network: Network, graph: Graph) -> Session:
         is_generator = network == "generator"
         file = processor_generator(bundle.manifest, precision) if is_generator else graph.file
-        return open_model(bundle.read(file), wish.threads)
+        return open_model(lambda: bundle.read(file), wish.threads)
 
     return Prepared(
         engine=RunningEngine(name=name, version=version, device=DEVICE, precision=precision),
@@ -43,11 +43,11 @@ def prepare_cpu(name: EngineName, bundle: Bundle, wish: EngineWish, host: Host) 
 
 def load_cpu_engine(
     name: EngineName, host: Host
-) -> tuple[str, Callable[[bytes, int | None], Session]]:
+) -> tuple[str, Callable[[Callable[[], bytes], int | None], Session]]:
     """Imports an engine on the CPU.
 
     Returns:
-        Its version, and what opens an ONNX file's bytes with a number of threads.
+        Its version, and what opens an ONNX file, given what reads it and a number of threads.
 
     Raises:
         UnavailableEngineError: Its package is missing.
@@ -57,10 +57,10 @@ def load_cpu_engine(
         from t2f_runtime.sessions.openvino_session import OpenVinoSession  # noqa: PLC0415 (lazy)
 
         # Its versions have the commit behind them: 2026.4.1-12345-abc.
-        return version.partition("-")[0], lambda model, threads: OpenVinoSession(
-            model, threads=threads
+        return version.partition("-")[0], lambda read, threads: OpenVinoSession(
+            read(), threads=threads
         )
     version = str(host.load_onnxruntime().__version__)
     from t2f_runtime.sessions.onnx_session import OnnxSession  # noqa: PLC0415 (lazy)
 
-    return version, lambda model, threads: OnnxSession(model, threads=threads)
+    return version, lambda read, threads: OnnxSession(read, threads=threads)

@@ -1,12 +1,13 @@
 """ONNX Runtime on the CPU."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import onnxruntime
 from numpy.typing import NDArray
+from onnxruntime.capi import onnxruntime_pybind11_state as inner
 
-from t2f_runtime.errors import EngineError
+from t2f_runtime.errors import EngineError, T2FError
 from t2f_runtime.processors import usable_cpus
 
 PROVIDER = "CPUExecutionProvider"
@@ -18,14 +19,16 @@ class OnnxSession:
     """A network in ONNX Runtime, on the CPU and nothing else.
 
     Args:
-        model: An ONNX file's bytes.
+        model: An ONNX file's bytes, or what reads them: then nothing holds them once they are
+            parsed, which for a large network is a sixth of the memory that loading takes.
         threads: Threads that work on one run; None takes the CPUs this process may use.
 
     Raises:
         EngineError: ONNX Runtime cannot load the network.
+        BundleError: It cannot be read.
     """
 
-    def __init__(self, model: bytes, *, threads: int | None) -> None:
+    def __init__(self, model: bytes | Callable[[], bytes], *, threads: int | None) -> None:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads or usable_cpus()
         options.inter_op_num_threads = 1
@@ -41,11 +44,9 @@ class OnnxSession:
         options.enable_cpu_mem_arena = False
         options.enable_mem_pattern = False
         try:
-            # Without fallback, since for a damaged network that prints to standard output, which
-            # `t2f serve` speaks its protocol on.
-            self._session = onnxruntime.InferenceSession(
-                model, options, providers=[PROVIDER], enable_fallback=0
-            )
+            self._session = _load(model, options)
+        except T2FError:  # the bytes cannot be read
+            raise
         except Exception as error:  # its errors derive from Exception alone, and vary by version
             raise EngineError(
                 f"ONNX Runtime {onnxruntime.__version__} cannot load the network: {error}; "
@@ -55,12 +56,23 @@ class OnnxSession:
         providers = self._session.get_providers()
         if providers != [PROVIDER]:
             raise EngineError(f"ONNX Runtime runs on {providers}; {PROVIDER} was asked for")
+        self._outputs = [output.name for output in self._session.outputs_meta]
 
     def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """Maps input names to arrays, output names to fresh arrays; see `Session.run`."""
-        names = [output.name for output in self._session.get_outputs()]
         try:
-            outputs = self._session.run(names, dict(inputs))
+            outputs = self._session.run(self._outputs, dict(inputs), None)
         except Exception as error:  # as above
             raise EngineError(f"ONNX Runtime cannot run the network: {error}") from error
-        return dict(zip(names, outputs, strict=True))
+        return dict(zip(self._outputs, outputs, strict=True))
+
+
+def _load(model: bytes | Callable[[], bytes], options: Any) -> Any:  # noqa: ANN401 (untyped there)
+    """Does what `onnxruntime.InferenceSession` does, which holds on to the file's bytes for good.
+
+    Nor does this try again when a provider fails, and say so on standard output, which `t2f serve`
+    speaks its protocol on. Tried with ONNX Runtime 1.20.1 and 1.32.0.
+    """
+    session = inner.InferenceSession(options, model() if callable(model) else model, False, False)
+    session.initialize_session([PROVIDER], [{}], set())
+    return session

@@ -71,3 +71,21 @@ def test_an_error_that_is_not_of_t2f_passes(bundle):
     with pytest.raises(KeyboardInterrupt), Bundle.opening(bundle):
         raise KeyboardInterrupt
     assert_no_thread_is_left()
+
+
+def test_what_is_kept_is_given_away_once(bundle):
+    with Bundle.opening(bundle, keep="float32") as opened:
+        data = (bundle / GENERATOR).read_bytes()
+        assert opened.read(GENERATOR) == data
+        assert opened.read(GENERATOR) == data
+        (bundle / GENERATOR).unlink()
+        with pytest.raises(BundleError, match=f"{GENERATOR} is missing"):
+            opened.read(GENERATOR)
+
+
+def test_nothing_is_kept_after_the_block(bundle):
+    with Bundle.opening(bundle, keep="float32") as opened:
+        pass
+    spoil(bundle / TOKENIZER)
+    with pytest.raises(BundleError, match=f"{TOKENIZER} is altered"):
+        opened.read(TOKENIZER)

@@ -1,10 +1,10 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-import onnxruntime
 import pytest
+from onnxruntime.capi import onnxruntime_pybind11_state
 
-from t2f_runtime import EngineError
+from t2f_runtime import BundleError, EngineError
 from t2f_runtime.manifest import GENERATOR, IMAGE, LATENT, TEXT_ENCODER, TOKENS
 from t2f_runtime.sessions.onnx_session import OnnxSession
 from t2f_runtime.text import pad
@@ -90,14 +90,37 @@ def test_a_network_that_cannot_run_is_told(open_session, model):
 
 def test_a_session_that_runs_elsewhere_than_asked_is_refused(model, monkeypatch):
     class Elsewhere:
-        def __init__(self, *args, **kwargs): ...
+        def __init__(self, *args): ...
+
+        def initialize_session(self, *args): ...
 
         def get_providers(self):
             return ["CUDAExecutionProvider", "CPUExecutionProvider"]
 
-    monkeypatch.setattr(onnxruntime, "InferenceSession", Elsewhere)
+    monkeypatch.setattr(onnxruntime_pybind11_state, "InferenceSession", Elsewhere)
     with pytest.raises(EngineError, match=r"runs on \['CUDA.*CPUExecutionProvider was asked for"):
         OnnxSession(model, threads=None)
+
+
+def test_a_loaded_network_holds_nothing_of_its_file(model, latents):
+    let_go = []
+
+    class Content(bytes):
+        def __del__(self):
+            let_go.append(len(self))
+
+    session = OnnxSession(lambda: Content(model), threads=1)
+    assert let_go == [len(model)]
+    expected = OnnxSession(model, threads=1).run({LATENT: latents})[IMAGE]
+    np.testing.assert_array_equal(session.run({LATENT: latents})[IMAGE], expected)
+
+
+def test_a_file_that_cannot_be_read_is_told_as_it_is():
+    def read():
+        raise BundleError("it is missing")
+
+    with pytest.raises(BundleError, match="it is missing"):
+        OnnxSession(read, threads=1)
 
 
 def test_many_threads_draw_the_same_bytes_as_one(open_session, model):
