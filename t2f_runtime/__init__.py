@@ -1,5 +1,7 @@
 """Draws faces from written descriptions, with the networks of a bundle; see `FaceGenerator`."""
 
+from typing import TYPE_CHECKING
+
 from t2f_runtime.bundle import Bundle
 from t2f_runtime.cancellation import Cancellation
 from t2f_runtime.engines.running import PassedOver, RunningEngine
@@ -20,8 +22,10 @@ from t2f_runtime.errors import (
     VerificationError,
 )
 from t2f_runtime.generator import FaceGenerator
-from t2f_runtime.reading import DescriptionReading
 from t2f_runtime.trust import PublicKey
+
+if TYPE_CHECKING:
+    from t2f_runtime.reading import DescriptionReading
 
 __all__ = [
     "ArgumentError",
@@ -49,3 +53,13 @@ __all__ = [
 ]
 
 __version__ = "0.1.0"
+
+if not TYPE_CHECKING:  # or mypy would take any name for one of this package
+
+    def __getattr__(name: str) -> object:
+        """Imports what drawing does not need when it is first asked for."""
+        if name == "DescriptionReading":
+            from t2f_runtime.reading import DescriptionReading  # noqa: PLC0415 (lazy)
+
+            return DescriptionReading
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -4,7 +4,6 @@ It is read with calls that can fail, and not through a memory map: where a disk 
 with the bundle is pulled out, reading a map ends the whole process (SIGBUS), and no handler helps.
 """
 
-import hashlib
 import os
 import threading
 import weakref
@@ -16,6 +15,7 @@ from t2f_runtime.bundle_files import (
     MAXIMUM_SIGNATURE_BYTES,
     check_hash,
     check_size,
+    hash_of,
 )
 from t2f_runtime.errors import BundleError
 from t2f_runtime.manifest import MANIFEST, SIGNATURE, FileEntry, Manifest
@@ -97,10 +97,9 @@ class PackedFiles:
     def verify(self, name: str, entry: FileEntry) -> None:
         """See `BundleFiles.verify`; reads in small pieces."""
         member = self._member(name, entry)
-        digest = hashlib.sha256()
-        for start in range(0, member.size, _CHUNK_BYTES):
-            digest.update(self._content(member, start, _CHUNK_BYTES))
-        check_hash(self.where(name), digest.hexdigest(), entry)
+        starts = range(0, member.size, _CHUNK_BYTES)
+        found = hash_of(self._content(member, start, _CHUNK_BYTES) for start in starts)
+        check_hash(self.where(name), found, entry)
 
     def _member(self, name: str, entry: FileEntry) -> Member:
         member = self._members.get(name)

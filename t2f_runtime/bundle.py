@@ -1,6 +1,5 @@
 """The bundle: networks and what they need, in a folder or packed, each held against its SHA-256."""
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -8,7 +7,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from t2f_runtime.background_checks import BackgroundChecks
-from t2f_runtime.bundle_files import BundleFiles, check_hash
+from t2f_runtime.bundle_files import BundleFiles, check_hash, hash_of
 from t2f_runtime.bundle_folder import FolderFiles
 from t2f_runtime.engine_index import EngineEntry
 from t2f_runtime.errors import BundleError, T2FError
@@ -251,7 +250,7 @@ class Bundle:
 
     def _check(self, name: str, data: bytes, entry: FileEntry) -> None:
         where = self._files.where(name)
-        check_hash(where, hashlib.sha256(data).hexdigest(), entry)
+        check_hash(where, hash_of([data]), entry)
         if name in _networks(self.manifest):
             check_self_contained(data, where)
 
@@ -269,7 +268,7 @@ def identify(files: Mapping[str, FileEntry]) -> str:
         for name, entry in sorted(files.items())
         if name != MODEL_CARD
     )
-    return hashlib.sha256(table.encode()).hexdigest()
+    return hash_of([table.encode()])
 
 
 def _open_files(path: Path) -> BundleFiles:

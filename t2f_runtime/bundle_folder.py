@@ -1,6 +1,5 @@
 """A bundle as a folder: each file is looked at before it is opened, and never followed outside."""
 
-import hashlib
 import stat
 from pathlib import Path
 from typing import BinaryIO
@@ -10,6 +9,7 @@ from t2f_runtime.bundle_files import (
     MAXIMUM_SIGNATURE_BYTES,
     check_hash,
     check_size,
+    hash_of,
 )
 from t2f_runtime.errors import BundleError
 from t2f_runtime.manifest import MANIFEST, SIGNATURE, FileEntry, Manifest
@@ -78,14 +78,12 @@ class FolderFiles:
     def verify(self, name: str, entry: FileEntry) -> None:
         """See `BundleFiles.verify`; reads in small pieces."""
         path = self._path / name
-        digest = hashlib.sha256()
         try:
             with self._open(name, entry) as file:
-                while chunk := file.read(_CHUNK_BYTES):
-                    digest.update(chunk)
+                found = hash_of(iter(lambda: file.read(_CHUNK_BYTES), b""))
         except OSError as error:
             raise BundleError(f"{path} cannot be read: {error.strerror or error}") from error
-        check_hash(str(path), digest.hexdigest(), entry)
+        check_hash(str(path), found, entry)
 
     def _open(self, name: str, entry: FileEntry) -> BinaryIO:
         path = self._path / name

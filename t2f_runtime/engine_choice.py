@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from t2f_runtime.engine_index import EngineEntry, Flavour
 from t2f_runtime.errors import EngineError
@@ -20,8 +21,7 @@ NAMES: Final[dict[Flavour, str]] = {"rtx": "TensorRT for RTX", "tensorrt": "Tens
 _AMPERE = 80
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Machine:
+class Machine(msgspec.Struct, frozen=True, kw_only=True):
     """What an engine would run on."""
 
     flavour: Flavour

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, NoReturn
+from typing import TYPE_CHECKING, Literal, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,11 +19,14 @@ from t2f_runtime.manifest import Manifest, Precision
 from t2f_runtime.networks import Networks
 from t2f_runtime.pictures import Pictures as Pictures  # noqa: PLC0414 (taken from here)
 from t2f_runtime.pictures import empty_pictures
-from t2f_runtime.reading.reader import DescriptionReader, DescriptionReading
-from t2f_runtime.reading.word_list import WordList, open_words
+from t2f_runtime.reading.reader import DescriptionReader, open_words
 from t2f_runtime.sessions import Session
 from t2f_runtime.text import Tokenizer, import_library
 from t2f_runtime.trust import PublicKey
+
+if TYPE_CHECKING:
+    from t2f_runtime.reading.description import DescriptionReading
+    from t2f_runtime.reading.word_list import WordList
 
 MAXIMUM_FACES = 10_000
 """The most faces of one call, so that a slip of the keyboard cannot fill the memory."""
@@ -73,7 +76,7 @@ class FaceGenerator:
         text_encoder: Session | None,
         generator: Session,
         engine: RunningEngine = UNKNOWN,
-        words: WordList | None = None,
+        words: "WordList | None" = None,
     ) -> None:
         if {tokenizer is not None, text_encoder is not None} != {manifest.takes_text}:
             raise ArgumentError(
@@ -285,7 +288,7 @@ class FaceGenerator:
             pictures[position] = self._draw_face(mean, log_variance, seed, 0, cancellation)
         return pictures
 
-    def read(self, text: str) -> DescriptionReading:
+    def read(self, text: str) -> "DescriptionReading":
         """Tells what is understood of a description; of one that `generate` refuses, why.
 
         Args:

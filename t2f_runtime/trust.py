@@ -5,9 +5,7 @@ Source of the signatures: RFC 8032, "Edwards-Curve Digital Signature Algorithm".
 `cryptography` is imported only where a key is used; it is the extra `signing`.
 """
 
-import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
@@ -32,8 +30,7 @@ _FINGERPRINT_DIGITS = 32
 """128 bits: nobody finds a second key with the same."""
 
 
-@dataclass(frozen=True, slots=True)
-class PublicKey:
+class PublicKey(msgspec.Struct, frozen=True):
     """Tells whether a bundle was signed with the private key that belongs to it.
 
     Example:
@@ -56,6 +53,8 @@ class PublicKey:
     @property
     def fingerprint(self) -> str:
         """What people compare: the first 32 hexadecimal digits of the key's SHA-256."""
+        import hashlib  # noqa: PLC0415 (takes long to import, and drawing needs no fingerprint)
+
         return hashlib.sha256(self.raw).hexdigest()[:_FINGERPRINT_DIGITS]
 
     @classmethod

@@ -9,8 +9,9 @@ import ctypes
 import platform
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 _MULTIPROCESSOR_COUNT: Final = 16
 _COMPUTE_CAPABILITY_MAJOR: Final = 75
@@ -18,8 +19,7 @@ _COMPUTE_CAPABILITY_MINOR: Final = 76
 _NAME_BYTES: Final = 256
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Device:
+class Device(msgspec.Struct, frozen=True, kw_only=True):
     """A GPU that CUDA gives to this process."""
 
     name: str
@@ -30,8 +30,7 @@ class Device:
     """How many it has."""
 
 
-@dataclass(frozen=True, slots=True)
-class NoDevice:
+class NoDevice(msgspec.Struct, frozen=True):
     """There is no such GPU for this process."""
 
     reason: str

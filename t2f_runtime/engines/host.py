@@ -1,9 +1,10 @@
 """What engines ask of this machine, in one place, so that tests can give another one."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
+
+import msgspec
 
 from t2f_runtime.cache_folder import cache_folder
 from t2f_runtime.engine_index import Flavour
@@ -16,8 +17,7 @@ from t2f_runtime.engines.tensorrt_api import RunningLibrary
 from t2f_runtime.engines.unavailable import UnavailableEngineError
 
 
-@dataclass(frozen=True, slots=True)
-class Host:
+class Host(msgspec.Struct, frozen=True):
     """What this machine has; the defaults ask it."""
 
     find_device: Callable[[int], Device | NoDevice] = find_device

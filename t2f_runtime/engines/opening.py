@@ -1,7 +1,5 @@
 """Opens a bundle's networks in an engine: the one that is named, or the best that works."""
 
-import dataclasses
-from dataclasses import dataclass
 from typing import cast, get_args
 
 import msgspec
@@ -17,8 +15,7 @@ from t2f_runtime.errors import EngineError
 from t2f_runtime.sessions import Session
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenedEngine:
+class OpenedEngine(msgspec.Struct, frozen=True, kw_only=True):
     """The networks of a bundle, loaded."""
 
     engine: RunningEngine
@@ -65,7 +62,7 @@ def _open_best(bundle: Bundle, wish: EngineWish, host: Host) -> OpenedEngine:
         tried = _try(name, bundle, wish, host)
         if isinstance(tried, OpenedEngine):
             engine = msgspec.structs.replace(tried.engine, passed_over=tuple(passed_over))
-            return dataclasses.replace(tried, engine=engine)
+            return msgspec.structs.replace(tried, engine=engine)
         passed_over.append(tried)
     raise EngineError(f"no engine draws {bundle.path} here: {list_reasons(passed_over)}")
 

@@ -1,8 +1,9 @@
 """What is wanted of an engine, and an engine that is ready to load networks."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 from t2f_runtime.bundle import Bundle
 from t2f_runtime.engines.names import AUTO, AUTO_PRECISIONS, EngineName
@@ -12,8 +13,7 @@ from t2f_runtime.manifest_fields import Network
 from t2f_runtime.sessions import Session
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EngineWish:
+class EngineWish(msgspec.Struct, frozen=True, kw_only=True):
     """How a bundle's networks are to be run; as in `FaceGenerator.load`."""
 
     engine: str = AUTO
@@ -26,8 +26,7 @@ class EngineWish:
     """Threads that work on one face, on a CPU."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prepared:
+class Prepared(msgspec.Struct, frozen=True, kw_only=True):
     """An engine that can run here, and loads the networks of one precision."""
 
     engine: RunningEngine

@@ -8,10 +8,12 @@ from numpy.typing import NDArray
 
 from t2f_runtime.errors import DescriptionError
 from t2f_runtime.latent import Floats
-from t2f_runtime.reading.description import DescriptionReading as DescriptionReading  # noqa: PLC0414 (taken from here)
+from t2f_runtime.manifest import WORDS
 from t2f_runtime.text import Tokenizer
 
 if TYPE_CHECKING:
+    from t2f_runtime.bundle import Bundle
+    from t2f_runtime.reading.description import DescriptionReading
     from t2f_runtime.reading.word_list import WordList
 
 Tokens = NDArray[np.int64]
@@ -61,7 +63,7 @@ class DescriptionReader:
         if self._tokenizer is not None and not is_given:
             raise DescriptionError("this model draws from descriptions; give one")
 
-    def read(self, text: str, mean_of: MeanOf) -> DescriptionReading:
+    def read(self, text: str, mean_of: MeanOf) -> "DescriptionReading":
         """Tells what is understood of a description.
 
         Args:
@@ -79,3 +81,16 @@ class DescriptionReader:
         if tokenizer is None or not isinstance(text, str):
             raise DescriptionError(f"a description must be text (str), not {type(text).__name__}")
         return understand(text, tokenizer, self._words, mean_of)
+
+
+def open_words(bundle: "Bundle") -> "WordList | None":
+    """Reads the training words of a bundle; None where it does not tell them.
+
+    Raises:
+        BundleError: The list is altered, damaged, or too long.
+    """
+    if WORDS not in bundle.manifest.files:
+        return None
+    from t2f_runtime.reading.word_list import open_words as read_words  # noqa: PLC0415 (as above)
+
+    return read_words(bundle)

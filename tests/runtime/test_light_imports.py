@@ -3,6 +3,8 @@ import sys
 
 import pytest
 
+import t2f_runtime
+
 HEAVY = {"torch", "torchvision", "onnx", "onnxruntime", "tensorrt", "tensorrt_rtx"}
 
 GENERATE = """
@@ -11,6 +13,10 @@ from t2f_runtime.cli import main
 main(["generate", {bundle!r}, "a bald man", "-o", {output!r}], standalone_mode=False)
 print(*sys.modules)
 """
+
+
+NOT_TO_IMPORT = {"PIL", "click", "dataclasses", "hashlib"}
+"""What importing the package loads none of, beyond what numpy loads: it takes long."""
 
 
 def modules_after(code):
@@ -27,6 +33,23 @@ def test_importing_the_runtime_loads_no_engine_and_no_torch(module):
     loaded = modules_after(f"import sys, {module}; print(*sys.modules)")
     assert "t2f_runtime" in loaded
     assert not loaded & (HEAVY | {"sentencepiece"})
+
+
+def test_importing_the_runtime_loads_little_beyond_numpy():
+    code = "import sys, numpy; before = set(sys.modules); import t2f_runtime; "
+    loaded = modules_after(f"{code} print(*set(sys.modules) - before)")
+    assert not loaded & NOT_TO_IMPORT
+
+
+def test_what_drawing_does_not_need_is_imported_when_it_is_asked_for():
+    code = "import sys, t2f_runtime; name = 't2f_runtime.reading.description'; "
+    code += "before = name in sys.modules; t2f_runtime.DescriptionReading; "
+    assert modules_after(f"{code} print(before, name in sys.modules)") == {"False", "True"}
+
+
+def test_a_name_that_the_runtime_lacks_is_told():
+    with pytest.raises(AttributeError, match="'t2f_runtime' has no attribute 'FaceGenerators'"):
+        t2f_runtime.FaceGenerators  # noqa: B018 (asking for it is the test)
 
 
 def test_drawing_a_face_loads_the_engine_but_no_torch(tiny_bundle, tmp_path):
