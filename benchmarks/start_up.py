@@ -6,12 +6,14 @@ Starts fresh interpreters, interleaved: one that loads the bundle and draws a fa
 with the same weights in torch, and those that only start Python and import numpy, or torch; then
 those that tell what an import takes beyond numpy. Reports the wall time's spread, peak memory,
 whether torch or onnx was imported, and how much each runtime takes on a disk with all that it
-depends on; footprint.py installs T2F anew for that. The network is 64 pixels and 256 wide, with
-random weights; with BUNDLE it is that bundle's, beside Python and numpy alone; with the RUN that it
-was exported from, beside torch, too.
+depends on; footprint.py installs T2F anew for that. Modules are compiled before, as they are where
+pip installed them, whatever PYTHONDONTWRITEBYTECODE says here. The network is 64 pixels and 256
+wide, with random weights; with BUNDLE it is that bundle's, beside Python and numpy alone; with the
+RUN that it was exported from, beside torch, too.
 """
 
 import argparse
+import os
 import resource
 import subprocess
 import sys
@@ -93,6 +95,8 @@ RUNTIMES = {"T2F": ["t2f[cpu]"], "torch": ["t2f", "torch"]}
 
 def run(program: str, *arguments: Path) -> tuple[dict[str, float], str]:
     """Seconds of a fresh interpreter by both clocks, and what it printed."""
+    # Else every interpreter would compile the modules of this checkout again, but no others.
+    variables = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     program = f"import sys; sys.path.insert(0, {str(HERE)!r})\n{program}"
     start, processor = time.perf_counter(), _processor_seconds()
     done = subprocess.run(
@@ -100,6 +104,7 @@ def run(program: str, *arguments: Path) -> tuple[dict[str, float], str]:
         capture_output=True,
         check=False,
         text=True,
+        env=variables,
     )
     elapsed = time.perf_counter() - start
     if done.returncode:

@@ -46,3 +46,9 @@ def test_the_import_of_the_runtime_is_measured_beyond_numpy(script):
     assert float(printed) >= 0
     assert spent["wall"] > 0
     assert spent["processor"] > 0
+
+
+def test_what_starts_is_compiled_as_where_pip_installed_it(script, monkeypatch):
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    _, printed = script("start_up").run("print(sys.dont_write_bytecode)")
+    assert printed == "False\n"
