@@ -37,7 +37,7 @@ words = "a smiling old woman with long grey hair and round glasses".split()
 for number in range(int(sys.argv[3])):
     draw(" ".join(words[: 2 + number % 10]), number)
 heavy = sorted({{"torch", "onnx", "onnxruntime", "openvino"}} & set(sys.modules))
-print(json.dumps({{"peak_mib": peak_mib(), "resident_mib": resident_mib(), "imports": heavy}}))
+print(json.dumps({{"resident_mib": resident_mib(), "peak_mib": peak_mib(), "imports": heavy}}))
 """
 KIOSK = _KIOSK.format(
     open="""
