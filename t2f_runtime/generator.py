@@ -14,7 +14,7 @@ from t2f_runtime.cancellation import Cancellation
 from t2f_runtime.engines.names import AUTO
 from t2f_runtime.engines.running import UNKNOWN, RunningEngine
 from t2f_runtime.errors import ArgumentError
-from t2f_runtime.latent import Floats, check_latents, check_whole_number, draw_latent, draw_noise
+from t2f_runtime.latent import Floats, check_latents, check_whole_number, draw_latent
 from t2f_runtime.manifest import Manifest, Precision
 from t2f_runtime.networks import Networks
 from t2f_runtime.pictures import Pictures as Pictures  # noqa: PLC0414 (taken from here)
@@ -199,18 +199,14 @@ class FaceGenerator:
         """Runs the networks, so that the first face takes no longer than those that follow.
 
         The first runs set up memory, and on a GPU may record what they do: one of the longest
-        description does that for all.
+        description does that for all. Before, what loading took and no longer needs is given back
+        to the system, of this process's other free memory, too.
 
         Raises:
             ClosedError: The generator is closed, or of another process.
             EngineError: The networks cannot be run.
         """
-        text = self._manifest.text
-        for index in range(2):  # TensorRT records the second run
-            if text is not None:
-                longest = np.full(text.maximum_tokens, text.vocabulary_size - 1, dtype=np.int64)
-                self._networks.encode(longest)
-            self._networks.draw(draw_noise(0, index, self._manifest.latent_size)[np.newaxis])
+        self._networks.warm_up()
 
     def close(self) -> None:
         """Lets the engine and its memory go; from then on every call raises ClosedError.

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from t2f_runtime.cancellation import Cancellation
 from t2f_runtime.errors import ClosedError, EngineError
-from t2f_runtime.latent import Floats
+from t2f_runtime.free_memory import give_back_free_memory
+from t2f_runtime.latent import Floats, draw_noise
 from t2f_runtime.manifest import (
     CONDITION_LOG_VARIANCE,
     CONDITION_MEAN,
@@ -96,6 +97,24 @@ class Networks:
         size = self._manifest.image_size
         pictures: Pictures = _checked(outputs, IMAGE, np.uint8, (len(latents), size, size, 3))
         return pictures
+
+    def warm_up(self) -> None:
+        """Gives back the memory that loading left, and runs what takes longer the first time.
+
+        Raises:
+            ClosedError: The networks are closed, or of another process.
+            EngineError: A network cannot be run, or gives what the manifest does not say.
+        """
+        self.check_open()
+        # For one, ONNX Runtime's weights as they were before it reordered them. Here, since what is
+        # given back has to be asked for again by the first runs.
+        give_back_free_memory()
+        text = self._manifest.text
+        for index in range(2):  # TensorRT records the second run
+            if text is not None:
+                longest = np.full(text.maximum_tokens, text.vocabulary_size - 1, dtype=np.int64)
+                self.encode(longest)
+            self.draw(draw_noise(0, index, self._manifest.latent_size)[np.newaxis])
 
     def check_open(self) -> None:
         """Does nothing where the networks can be run.
