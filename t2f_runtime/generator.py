@@ -145,8 +145,11 @@ class FaceGenerator:
         from t2f_runtime.engines.prepared import EngineWish  # noqa: PLC0415 (as above)
 
         wish = EngineWish(engine=engine, precision=precision, device=device, threads=threads)
+        # While the files may still be verified: what the first face needs, and takes long.
+        import numpy.random  # noqa: F401, PLC0415 (numpy imports it when it is first asked for)
+
         if bundle.manifest.text is not None:
-            import_library(bundle.manifest.text.kind)  # while the files may still be verified
+            import_library(bundle.manifest.text.kind)
         opened = open_engine(bundle, wish)
         return cls(
             bundle.manifest,
