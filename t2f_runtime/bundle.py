@@ -132,7 +132,7 @@ class Bundle:
         bundle = cls(files, data, manifest, signer)
         if keep is not None:
             bundle.graphs(keep)
-        bundle._checks = BackgroundChecks(bundle._read_kept(keep))
+        bundle._checks = bundle._check_all(keep)
         try:
             yield bundle
         except T2FError:
@@ -182,7 +182,10 @@ class Bundle:
             BundleError: The manifest lists no such file, the file has changed since `open`, or it
                 is a network that keeps weights in another file.
         """
-        self._wait_until_verified()
+        if self._checks is not None and name in self._kept:
+            self._checks.finish_urgent()
+        else:
+            self._wait_until_verified()
         kept = self._kept.pop(name, None) if self._gives_away else self._kept.get(name)
         if kept is not None:
             return kept
@@ -223,15 +226,20 @@ class Bundle:
         """
         return _read_signature(self._files)
 
-    def _read_kept(self, keep: Precision | None) -> list[Callable[[], object]]:
-        """Reads what is kept, and gives the checks of all files, in the manifest's order.
+    def _check_all(self, keep: Precision | None) -> BackgroundChecks:
+        """Reads what is kept, and checks all files, in the manifest's order.
 
-        Here and not in the checks, since a hash of bytes at hand needs no lock of the interpreter,
-        which a thread would wait for while another imports a library.
+        Networks that are not kept come last: they are large, and what draws need not wait for them.
+
+        What is kept is read here and not in the checks, since a hash of bytes at hand needs no lock
+        of the interpreter, which a thread would wait for while another imports a library.
         """
+        names = list(self.manifest.files)
         wanted = set() if keep is None else _files_to_keep(self.manifest, keep)
+        others = set() if keep is None else _networks(self.manifest) - wanted
         checks: list[Callable[[], object]] = []
-        for name, entry in self.manifest.files.items():
+        for name in sorted(names, key=lambda name: name in others):
+            entry = self.manifest.files[name]
             if name not in wanted:
                 checks.append(partial(self._files.verify, name, entry))
                 continue
@@ -242,7 +250,7 @@ class Bundle:
                 break
             self._kept[name] = data
             checks.append(partial(self._check, name, data, entry))
-        return checks
+        return BackgroundChecks(checks, urgent=len(names) - len(others.intersection(names)))
 
     def _wait_until_verified(self) -> None:
         if self._checks is not None:

@@ -90,12 +90,11 @@ def test_layers_take_the_tiles_that_pay_off(wide):
         for weight in graph.initializer
         if weight.name.endswith("kernel_map")
     }
-    # At 4 and 8 pixels one product; then small tiles, and large ones from 64 tiles on.
+    # Up to 16 pixels one product; then large tiles, and small ones that upsample until 64 pixels.
     assert kernels == {
         "convolution_1_kernel_map": 3**2,
         "convolution_3_kernel_map": 3**2,
-        "convolution_4_kernel_map": 4**2,
-        "convolution_5_kernel_map": 5**2,
+        "convolution_5_kernel_map": 3**2,
         "convolution_6_kernel_map": 6**2,
         "convolution_7_kernel_map": 5**2,
         "convolution_8_kernel_map": 6**2,

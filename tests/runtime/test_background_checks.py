@@ -44,3 +44,27 @@ def test_checks_run_where_no_thread_can_be_started(monkeypatch):
     assert done == [1]
     with pytest.raises(ValueError, match="second"):
         checks.finish()
+
+
+def test_urgent_checks_can_be_waited_for_without_the_others():
+    is_allowed = threading.Event()
+    done = []
+    checks = BackgroundChecks([lambda: done.append(1), is_allowed.wait], urgent=1)
+    checks.finish_urgent()
+    assert done == [1]
+    is_allowed.set()
+    checks.finish()
+
+
+def test_an_urgent_check_that_fails_is_told_to_who_waits_for_those_alone():
+    checks = BackgroundChecks([lambda: fail("first"), lambda: fail("second")], urgent=1)
+    for _ in range(2):
+        with pytest.raises(ValueError, match="first"):
+            checks.finish_urgent()
+
+
+def test_where_all_checks_are_urgent_all_are_waited_for():
+    done = []
+    checks = BackgroundChecks([lambda: done.append(1), lambda: done.append(2)], urgent=2)
+    checks.finish_urgent()
+    assert done == [1, 2]

@@ -2,11 +2,13 @@
 
 import copy
 import hashlib
+import threading
 
 import numpy as np
 import pytest
 
 from t2f_runtime import Bundle, BundleError, FaceGenerator
+from t2f_runtime.bundle_folder import FolderFiles
 from t2f_runtime.manifest import GENERATOR, PROCESSOR_GENERATOR, processor_generator
 
 
@@ -53,6 +55,27 @@ def test_both_forms_are_read_once_they_are_asked_for(with_form):
     opened = Bundle.open(with_form, keep="float32")
     for name in (GENERATOR, PROCESSOR_GENERATOR):
         assert opened.read(name) == (with_form / name).read_bytes()
+
+
+def test_a_form_that_nobody_runs_is_verified_all_the_same(with_form):
+    with (with_form / GENERATOR).open("r+b") as file:
+        file.write(b"!")
+    with pytest.raises(BundleError, match=r"generator\.onnx is altered"):
+        FaceGenerator.load(with_form)
+
+
+def test_what_draws_does_not_wait_for_the_form_that_nobody_runs(with_form, monkeypatch):
+    is_allowed = threading.Event()
+    verify = FolderFiles.verify
+
+    def wait(files, name, entry):
+        assert name != GENERATOR or is_allowed.wait(60)
+        verify(files, name, entry)
+
+    monkeypatch.setattr(FolderFiles, "verify", wait)
+    with Bundle.opening(with_form, keep="float32") as opened:
+        assert opened.read(PROCESSOR_GENERATOR)
+        is_allowed.set()
 
 
 def test_an_altered_form_is_refused(with_form):
