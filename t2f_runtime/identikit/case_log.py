@@ -11,9 +11,9 @@ from t2f_runtime.identikit.case import Case, Step
 from t2f_runtime.identikit.case_file import write_privately
 from t2f_runtime.identikit.errors import CaseError
 from t2f_runtime.identikit.log_chain import (
-    MAXIMUM_LINE_BYTES,
     LogLine,
     LogMark,
+    check_operator,
     encode_line,
     read_torn,
     verify_log,
@@ -60,6 +60,7 @@ class CaseLog:
     def __init__(
         self, path: Path, *, mark: LogMark, size: int, operator: str | None, clock: Clock
     ) -> None:
+        check_operator(operator)
         self.path = path
         self.operator = operator
         self._mark = mark
@@ -78,13 +79,15 @@ class CaseLog:
 
         Args:
             path: The file; it is made, for its owner alone to read and write, when missing.
-            operator: Who is at the screen.
+            operator: Who is at the screen, in 256 characters at most.
             clock: Tells the time, with its time zone.
 
         Raises:
+            ArgumentError: The operator is no text, or too long.
             CaseError: The log has been altered, ends in half a line, or cannot be read or written.
         """
         path = Path(path)
+        check_operator(operator)  # before there is a file
         _create_if_missing(path)
         report = verify_log(path)
         if report.torn_bytes:
@@ -132,8 +135,8 @@ class CaseLog:
             arguments: With what; None takes those of the step.
 
         Raises:
-            CaseError: It cannot be written, or another program has written to the log; the line is
-                taken back where the disk allows it.
+            CaseError: It cannot be written, no reader would take it, or another program has written
+                to the log; the line is taken back where the disk allows it.
         """
         line = LogLine(
             line=self._mark.lines + 1,
@@ -149,9 +152,7 @@ class CaseLog:
             bundle_id=case.bundle_id,
             seed=case.seed,
         )
-        data = encode_line(line)
-        if len(data) > MAXIMUM_LINE_BYTES:
-            raise CaseError(f"a line of {self.path} would be longer than any reader takes")
+        data = encode_line(line, self.path)
         try:
             self._write(data)
         except OSError as error:
@@ -184,16 +185,18 @@ def repair_log(path: str | Path, *, operator: str | None = None, clock: Clock = 
 
     Args:
         path: The log.
-        operator: Who repairs it.
+        operator: Who repairs it, in 256 characters at most.
         clock: Tells the time, with its time zone.
 
     Returns:
         How many bytes were lost; 0 where the log is whole, and nothing is written then.
 
     Raises:
+        ArgumentError: The operator is no text, or too long.
         CaseError: The log has been altered, has no whole line, or cannot be read or written.
     """
     path = Path(path)
+    check_operator(operator)
     report = verify_log(path)
     if not report.torn_bytes:
         return 0
@@ -212,8 +215,13 @@ def repair_log(path: str | Path, *, operator: str | None = None, clock: Clock = 
             "lost": base64.b64encode(torn[:_KEPT_TORN_BYTES]).decode(),
         },
     )
-    write_privately(path, whole + encode_line(line))
+    write_privately(path, whole + encode_line(line, path))
     return len(torn)
+
+
+def path_text(path: str | Path) -> str:
+    """A path as a log can hold it: bytes of it that are no UTF-8 are written as hexadecimal."""
+    return os.fsencode(path).decode("utf-8", errors="backslashreplace")
 
 
 def _create_if_missing(path: Path) -> None:

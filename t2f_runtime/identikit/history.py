@@ -20,7 +20,7 @@ from t2f_runtime.identikit.case import (
 )
 from t2f_runtime.identikit.case_checks import face_name
 from t2f_runtime.identikit.case_file import load_case, save_case
-from t2f_runtime.identikit.case_log import CaseLog
+from t2f_runtime.identikit.case_log import CaseLog, path_text
 from t2f_runtime.identikit.errors import CaseError
 from t2f_runtime.identikit.face import Face, first_face
 from t2f_runtime.identikit.studio import Drawing, Studio, bundle_id_of, picture_hash
@@ -126,7 +126,7 @@ class History:
         saved.case.check_bundle(generator)
         if log is not None:
             log.check(saved.case, saved.log)
-        return cls(saved.case, Studio(generator), log)._noted("load", {"file": str(path)})
+        return cls(saved.case, Studio(generator), log)._noted("load", {"file": path_text(path)})
 
     def save(self, path: str | Path) -> None:
         """Writes the case file, whole or not at all, for its owner alone to read.

@@ -8,14 +8,20 @@ from typing import Annotated, Any, Final, NamedTuple
 import msgspec
 from msgspec import Meta
 
+from t2f_runtime.errors import ArgumentError
 from t2f_runtime.identikit.errors import CaseError
 from t2f_runtime.manifest_fields import Count, Sha256, Size
 
 MAXIMUM_LINE_BYTES = 2**20
 MAXIMUM_LOG_BYTES = 2**30
+MAXIMUM_OPERATOR_CHARACTERS: Final = 256
 
 BEFORE_THE_FIRST: Final = "0" * 64
 """What the first line has in the place of the hash of the line before."""
+
+
+_NOT_A_LINE: Final = (msgspec.MsgspecError, ValueError, RecursionError)
+"""Deep nesting is a RecursionError; a number of many digits, or a lone surrogate, a ValueError."""
 
 
 class LogMark(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -38,7 +44,7 @@ class LogLine(
     """SHA-256 of the line before, without its newline; zeros in the first."""
     time: Annotated[str, Meta(max_length=64)]
     """When it was written: ISO 8601, UTC."""
-    operator: Annotated[str, Meta(max_length=256)] | None = None
+    operator: Annotated[str, Meta(max_length=MAXIMUM_OPERATOR_CHARACTERS)] | None = None
     """Who was at the screen."""
     operation: Annotated[str, Meta(max_length=64)]
     """What was done."""
@@ -81,9 +87,44 @@ class _Link(NamedTuple):
     sha256: str
 
 
-def encode_line(line: LogLine) -> bytes:
-    """Writes a line, with its newline."""
-    return msgspec.json.encode(line) + b"\n"
+def encode_line(line: LogLine, path: Path) -> bytes:
+    """Writes a line, with its newline, and reads it again: a log that cannot be read is lost.
+
+    Args:
+        line: The line.
+        path: The log that it is for, which errors name.
+
+    Raises:
+        CaseError: No reader of logs would take it.
+    """
+    try:
+        data = msgspec.json.encode(line)
+        _decode_bytes(data)
+    except _NOT_A_LINE as error:
+        raise CaseError(f"{path} would get a line that no reader takes: {error}") from error
+    return data + b"\n"
+
+
+def check_operator(operator: str | None) -> None:
+    """Refuses a name that no line of a log holds.
+
+    Raises:
+        ArgumentError: It is no text, too long, or no Unicode.
+    """
+    if operator is None:
+        return
+    if not isinstance(operator, str):
+        raise ArgumentError(f"the operator must be text (str) or None, not {operator!r:.50}")
+    if len(operator) > MAXIMUM_OPERATOR_CHARACTERS:
+        raise ArgumentError(
+            f"the operator has {len(operator)} characters; {MAXIMUM_OPERATOR_CHARACTERS} are the "
+            "most that a log holds"
+        )
+    if any("\ud800" <= character <= "\udfff" for character in operator):
+        raise ArgumentError(
+            "the operator holds a lone surrogate, which is no character: decode the name again, "
+            "as UTF-8"
+        )
 
 
 def verify_log(path: str | Path, mark: LogMark | None = None) -> LogReport:
@@ -161,13 +202,17 @@ def _read(path: Path) -> tuple[list[bytes], bytes]:
     return whole.split(b"\n")[:-1], torn
 
 
+def _decode_bytes(data: bytes) -> LogLine:
+    """Reads a line; raises one of `_NOT_A_LINE`."""
+    if len(data) > MAXIMUM_LINE_BYTES:
+        raise ValueError(f"it has {len(data)} bytes")
+    return msgspec.json.decode(data, type=LogLine)
+
+
 def _decode(path: Path, number: int, data: bytes) -> LogLine:
     try:
-        if len(data) > MAXIMUM_LINE_BYTES:
-            raise ValueError(f"it has {len(data)} bytes")
-        return msgspec.json.decode(data, type=LogLine)
-    # Deep nesting is a RecursionError, a number of many digits a ValueError.
-    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        return _decode_bytes(data)
+    except _NOT_A_LINE as error:
         raise CaseError(
             f"{path} is not as it was written: line {number} is no line of a log ({error})"
         ) from error

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from t2f_runtime import ArgumentError
 from t2f_runtime.identikit import (
     CaseError,
     CaseLog,
@@ -289,6 +290,64 @@ def test_the_log_of_another_case_is_refused(session, tmp_path, generator):
     unlogged.save(tmp_path / "a.case")
     with pytest.raises(CaseError, match="is the log of another case, of the seed 1 "):
         Session.load(tmp_path / "a.case", generator, log=CaseLog.open(tmp_path / "b.log"))
+
+
+OPERATORS = [
+    ("x" * 257, "the operator has 257 characters; 256 are the most"),
+    ("officer \ud800", "the operator holds a lone surrogate"),
+    (1147, "the operator must be text .*, not 1147"),
+]
+
+
+@pytest.mark.parametrize(("operator", "message"), OPERATORS)
+def test_an_operator_that_no_log_could_be_read_with_is_refused_unwritten(path, operator, message):
+    with pytest.raises(ArgumentError, match=message):
+        CaseLog.open(path, operator=operator)
+    assert not path.exists()
+    end = LogMark(lines=0, sha256="0" * 64)
+    with pytest.raises(ArgumentError, match=message):
+        CaseLog(path, mark=end, size=0, operator=operator, clock=Clock())
+
+
+@pytest.mark.parametrize(("operator", "message"), OPERATORS)
+def test_a_log_is_not_repaired_by_such_an_operator(session, path, operator, message):
+    with path.open("ab") as file:
+        file.write(b"{")
+    torn = path.read_bytes()
+    with pytest.raises(ArgumentError, match=message):
+        repair_log(path, operator=operator)
+    assert path.read_bytes() == torn
+
+
+def test_the_longest_operator_is_read_again(path, generator):
+    log = CaseLog.open(path, operator="ö" * 256, clock=Clock())
+    Session.start("a bald man", generator, log=log)
+    assert verify_log(path, log.mark).lines == 1
+
+
+@pytest.mark.parametrize(
+    ("operation", "arguments", "message"),
+    [
+        ("x" * 65, {}, "would get a line that no reader takes: .*length <= 64"),
+        ("x", {"file": "\udcff"}, "would get a line that no reader takes: .*surrogates"),
+        ("x", {"text": "x" * 2**20}, "would get a line that no reader takes: it has 10.* bytes"),
+    ],
+)
+def test_a_line_that_no_reader_takes_is_not_written(session, path, operation, arguments, message):
+    before = path.read_bytes()
+    with pytest.raises(CaseError, match=message):
+        session.log.append(operation, session.case, session.step, arguments)
+    assert path.read_bytes() == before
+    assert session.undo().log.mark.lines == 7
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no such names")
+def test_a_path_that_is_no_utf8_is_logged_with_its_bytes(session, path, tmp_path, generator):
+    name = os.fsdecode(b"case\xff.case")
+    session.save(tmp_path / name)
+    again = Session.load(tmp_path / name, generator, log=CaseLog.open(path))
+    assert read(path)[-1]["arguments"]["file"] == f"{tmp_path}/case\\xff.case"
+    assert verify_log(path, again.log.mark).lines == 7
 
 
 def test_two_programs_cannot_write_one_log(session, path):
