@@ -19,6 +19,8 @@ CASE_VERSION: Final = 1
 MAXIMUM_STEPS = 10_000
 MAXIMUM_SCREEN = 1000
 """The most faces of one step."""
+MAXIMUM_LOCKS = 256
+"""The most locks that are in force at a time."""
 
 Argument = str | int | float | tuple[str | int, ...] | None
 Place = Annotated[int, Meta(ge=0, lt=MAXIMUM_SCREEN)]
@@ -56,7 +58,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """Names of the faces that are seen after it."""
     chosen: Annotated[tuple[Place, ...], Meta(max_length=MAXIMUM_SCREEN)]
     """Places on the screen of the faces that what follows works on; none where a choice is due."""
-    locks: Annotated[tuple[Number, ...], Meta(max_length=256)] = ()
+    locks: Annotated[tuple[Number, ...], Meta(max_length=MAXIMUM_LOCKS)] = ()
     """Numbers of the steps whose locks are in force."""
     generation: Count = 0
     """How many generations have been bred since the last candidates."""

@@ -49,15 +49,22 @@ def save_case(path: str | Path, case: Case, log: LogMark | None = None) -> None:
         log: Where its log ends.
 
     Raises:
-        CaseError: It cannot be written there, or is too long; the file there before, if any, is
-            untouched.
+        CaseError: It cannot be written there, is too long, or could not be loaded again; the file
+            there before, if any, is untouched.
     """
-    data = encode_case(case, log)
+    try:
+        data = encode_case(case, log)
+    except UnicodeEncodeError as error:
+        raise _cannot_be_loaded(error) from error
     if len(data) > MAXIMUM_CASE_BYTES:
         raise CaseError(
             f"the case has {len(data)} bytes, and a case file {MAXIMUM_CASE_BYTES} at most: start "
             "a new case, and mix this one's face into it"
         )
+    try:
+        decode_case(data)  # before it takes the place of a file that can be loaded
+    except CaseError as error:
+        raise _cannot_be_loaded(error) from error
     write_privately(Path(path), data)
 
 
@@ -124,6 +131,10 @@ def write_privately(path: Path, data: bytes) -> None:
         _sync_folder(path.parent)
     except (OSError, ValueError) as error:
         raise CaseError(f"{path} cannot be written: {_reason(error)}") from error
+
+
+def _cannot_be_loaded(error: Exception) -> CaseError:
+    return CaseError(f"the case could not be loaded again, and is not saved: {error}")
 
 
 def _sync_folder(folder: Path) -> None:

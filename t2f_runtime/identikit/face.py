@@ -18,6 +18,9 @@ MAXIMUM_VALUES = 2**14
 LARGEST_VALUE = 1e6
 """No latent holds anything like it; it keeps squares finite."""
 
+MAXIMUM_DESCRIPTIONS = 256
+"""The most that a mixed face follows."""
+
 Vector = Annotated[bytes, Meta(max_length=4 * MAXIMUM_VALUES)]
 """Values of float32, little-endian; JSON holds them in base64."""
 
@@ -65,7 +68,7 @@ class Face(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """What made it: `candidate`, `child`, `describe`, `more older`, …"""
     parents: Annotated[tuple[Annotated[str, Meta(max_length=256)], ...], Meta(max_length=16)] = ()
     """Names of the faces that it was made of."""
-    descriptions: Annotated[tuple[Text, ...], Meta(max_length=256)]
+    descriptions: Annotated[tuple[Text, ...], Meta(max_length=MAXIMUM_DESCRIPTIONS)]
     """The words that it follows; several of a mixed face, none of a model without text."""
     seed: int
     """The seed of its session."""
@@ -154,10 +157,17 @@ def mix(first: Face, second: Face, amount: float) -> Face:
         amount: 0 gives the latent of the first, 1 that of the second.
 
     Raises:
-        ArgumentError: The faces are of models with other sizes, or the amount is not in 0 to 1.
+        ArgumentError: The faces are of models with other sizes, follow more than 256 descriptions
+            together, or the amount is not in 0 to 1.
     """
     if (len(first.epsilon), len(first.noise)) != (len(second.epsilon), len(second.noise)):
         raise ArgumentError("the faces are of two models; only faces of one bundle can be mixed")
+    descriptions = tuple(dict.fromkeys(first.descriptions + second.descriptions))
+    if len(descriptions) > MAXIMUM_DESCRIPTIONS:
+        raise ArgumentError(
+            f"the mixed face would follow {len(descriptions)} descriptions, and "
+            f"{MAXIMUM_DESCRIPTIONS} are the most: describe one of the two anew, and mix that"
+        )
 
     def straight(start: bytes, end: bytes) -> bytes:
         # In this form, 0 and 1 give start and end to the bit.
@@ -170,7 +180,7 @@ def mix(first: Face, second: Face, amount: float) -> Face:
         name="",
         made_by=f"mix {amount:g}",
         parents=tuple(name for name in (first.name, second.name) if name),
-        descriptions=tuple(dict.fromkeys(first.descriptions + second.descriptions)),
+        descriptions=descriptions,
         seed=first.seed,
         index=None,
         epsilon=over_the_sphere(first.epsilon, second.epsilon),

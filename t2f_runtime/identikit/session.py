@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from t2f_runtime.errors import ArgumentError, DescriptionError
 from t2f_runtime.generator import MAXIMUM_FACES
 from t2f_runtime.identikit.breeding import breed_faces, mutation_step
-from t2f_runtime.identikit.case import MAXIMUM_SCREEN
+from t2f_runtime.identikit.case import MAXIMUM_LOCKS, MAXIMUM_SCREEN
 from t2f_runtime.identikit.comparison import Comparison, compare_faces
 from t2f_runtime.identikit.directions import (
     Direction,
@@ -214,13 +214,18 @@ class Session(History):
             name: A set of words, such as `hair` or `eyes`, or any words; see `lock_words`.
 
         Raises:
-            ArgumentError: It is locked already, or the model reads nothing in the words.
+            ArgumentError: It is locked already, 256 locks are in force, or the model reads nothing
+                in the words.
             DescriptionError: The model cannot read them, or takes no text.
         """
         self._require_text("lock")
         name = " ".join(name.split())
         if name in self.locks:
             raise ArgumentError(f"{name!r:.80} is locked already")
+        if len(self.locks) >= MAXIMUM_LOCKS:
+            raise ArgumentError(
+                f"{len(self.locks)} locks are in force, the most of a case: unlock one first"
+            )
         directions = self._lock_directions(name)
         number = len(self.case.steps)
         return self._advance(

@@ -248,6 +248,25 @@ def test_deep_and_long_input_is_a_case_error(data):
         decode_case(data)
 
 
+def test_a_case_that_could_not_be_loaded_is_not_saved(session, saved):
+    before = saved.read_bytes()
+    step = replace(session.case.steps[0], operation="x" * 65)
+    spoilt = replace(session.case)
+    msgspec.structs.force_setattr(spoilt, "steps", (step, *session.case.steps[1:]))
+    with pytest.raises(
+        CaseError, match=r"could not be loaded again, and is not saved: .*operation"
+    ):
+        save_case(saved, spoilt)
+    msgspec.structs.force_setattr(
+        spoilt, "steps", (replace(step, operation="\ud800"), *session.case.steps[1:])
+    )
+    with pytest.raises(
+        CaseError, match=r"could not be loaded again, and is not saved: .*surrogate"
+    ):
+        save_case(saved, spoilt)
+    assert saved.read_bytes() == before
+
+
 def test_a_case_has_an_end(session, monkeypatch):
     monkeypatch.setattr("t2f_runtime.identikit.history.MAXIMUM_STEPS", 7)
     with pytest.raises(Exception, match="7 steps at most: start a new case"):

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from t2f_runtime import ArgumentError, DescriptionError, FaceGenerator
 from t2f_runtime.identikit import CaseError, Session
@@ -201,6 +202,25 @@ def test_a_lock_names_what_it_holds_back(start):
         locked.lock("older")
     with pytest.raises(ArgumentError, match="'hair' is not locked; what is: older"):
         locked.unlock("hair")
+
+
+def test_there_are_no_more_locks_than_a_case_file_holds(start, monkeypatch, tmp_path, generator):
+    monkeypatch.setattr("t2f_runtime.identikit.session.MAXIMUM_LOCKS", 2)
+    locked = start.lock("a beard").lock("older")
+    with pytest.raises(ArgumentError, match="2 locks are in force, the most of a case: unlock one"):
+        locked.lock("hair")
+    assert locked.unlock("older").lock("hair").locks == ("a beard", "hair")
+
+
+def test_a_face_follows_no_more_descriptions_than_a_case_file_holds(start):
+    def following(first, last):
+        texts = tuple(f"a man {number}" for number in range(first, last))
+        return replace(start.face, descriptions=texts)
+
+    most = start.mix(following(0, 200), following(100, 256), 0.5)
+    assert len(most.face.descriptions) == 256
+    with pytest.raises(ArgumentError, match="would follow 257 descriptions, and 256 are the most"):
+        start.mix(following(0, 200), following(100, 257), 0.5)
 
 
 def test_a_set_locks_all_its_words(start):
