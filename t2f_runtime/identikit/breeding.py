@@ -98,6 +98,7 @@ def _child(
     noise = cross(array(first.noise), array(second.noise), rng)
     child = Face(
         name="",
+        bundle_id=first.bundle_id,
         made_by="child",
         parents=tuple(dict.fromkeys((first.name, second.name))),
         descriptions=first.descriptions,

@@ -13,7 +13,7 @@ from t2f_runtime.identikit.studio import Drawing, bundle_id_of, picture_hash
 from t2f_runtime.latent import LARGEST_SEED
 from t2f_runtime.manifest_fields import Count, Sha256, Size
 
-CASE_VERSION: Final = 1
+CASE_VERSION: Final = 2
 """The one version of the schema of cases that this T2F reads and writes."""
 
 MAXIMUM_STEPS = 10_000
@@ -52,6 +52,8 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """What drew the pictures."""
     made: Annotated[tuple[ShownFace, ...], Meta(max_length=MAXIMUM_SCREEN)] = ()
     """Faces that are new in this step."""
+    given: Annotated[tuple[Face, ...], Meta(max_length=2)] = ()
+    """Faces of other cases that it was done with; their own cases have how they came about."""
     directions: Annotated[tuple[Vector, ...], Meta(max_length=64)] = ()
     """What words pointed to here: of a slider its direction, of a lock those that it keeps."""
     screen: Annotated[tuple[Word, ...], Meta(min_length=1, max_length=MAXIMUM_SCREEN)]
@@ -82,7 +84,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     format: Literal["t2f identikit case"]
     """What the file is."""
-    schema_version: Literal[1]
+    schema_version: Literal[2]
     """`CASE_VERSION`."""
     bundle_id: Sha256
     """The bundle that its faces are of."""

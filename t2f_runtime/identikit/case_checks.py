@@ -27,8 +27,10 @@ def check_steps(case: "Case") -> None:
         for place, shown in enumerate(step.made):
             if shown.face.name != face_name(number, place):
                 raise ValueError(f"step {number} has a face that is named {shown.face.name!r:.40}")
-            _check_sizes(case, shown.face)
+            _check_face(case, shown.face)
             names.add(shown.face.name)
+        for face in step.given:
+            _check_face(case, face)
         check_vectors(**{f"directions of step {number}": b"".join(step.directions)})
         if any(len(direction) != 4 * case.condition_size for direction in step.directions):
             raise ValueError(f"step {number} has directions of another model")
@@ -50,7 +52,9 @@ def _check_place_in_tree(step: "Step", number: int) -> None:
         raise ValueError(f"step {number} does not follow an earlier one")
 
 
-def _check_sizes(case: "Case", face: Face) -> None:
+def _check_face(case: "Case", face: Face) -> None:
+    if face.bundle_id != case.bundle_id:
+        raise ValueError(f"face {face.name} is of another bundle than its case")
     if (len(face.epsilon), len(face.noise)) != (4 * case.condition_size, 4 * case.noise_size):
         raise ValueError(f"face {face.name} has a latent of another size than its case")
 

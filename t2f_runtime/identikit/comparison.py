@@ -101,10 +101,8 @@ def compare_faces(studio: Studio, first: Face, second: Face) -> Comparison:
     """Compares two faces of one bundle.
 
     Raises:
-        ArgumentError: They are of models with other sizes.
+        ArgumentError: One is of another bundle than the studio's.
     """
-    if (len(first.epsilon), len(first.noise)) != (len(second.epsilon), len(second.noise)):
-        raise ArgumentError("the faces are of two models; only faces of one bundle compare")
     pictures = studio.draw([first, second]).astype(np.int16)
     levels = np.abs(pictures[0] - pictures[1])
     return Comparison(

@@ -109,7 +109,7 @@ def explain(generator: Drawing, face: Face) -> Explanation:
         face: A face with one description.
 
     Raises:
-        ArgumentError: The face was mixed of several descriptions.
+        ArgumentError: The face was mixed of several descriptions, or is of another bundle.
         DescriptionError: There is none, it has a single word or more than `MAXIMUM_WORDS`, or what
             is left of it cannot be read.
     """
@@ -121,6 +121,7 @@ def explain(generator: Drawing, face: Face) -> Explanation:
     if not face.descriptions:
         raise DescriptionError("this face was drawn without a description; no word moved it")
     studio, (description,) = Studio(generator), face.descriptions
+    studio.check_bundle([face])
     found = split_compounds(description)
     if not 2 <= len(found) <= MAXIMUM_WORDS:
         raise DescriptionError(
@@ -165,9 +166,17 @@ def explain_text(
         ArgumentError: The seed or the index is out of range.
         DescriptionError: As `explain`.
     """
-    reading = Studio(generator).read(description)
+    studio = Studio(generator)
+    reading = studio.read(description)
     noise_size = generator.manifest.noise_size
-    face = first_face((description,), reading, seed=seed, index=index, noise_size=noise_size)
+    face = first_face(
+        (description,),
+        reading,
+        bundle_id=studio.bundle_id,
+        seed=seed,
+        index=index,
+        noise_size=noise_size,
+    )
     return explain(generator, face)
 
 

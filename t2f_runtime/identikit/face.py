@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from t2f_runtime.errors import ArgumentError
 from t2f_runtime.identikit.exact import Doubles, slerp
 from t2f_runtime.latent import Floats, draw_noise, on_hypersphere
+from t2f_runtime.manifest_fields import Sha256
 
 MAXIMUM_VALUES = 2**14
 """The longest condition or noise: far beyond any model's."""
@@ -64,6 +65,8 @@ class Face(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     name: Annotated[str, Meta(max_length=64)]
     """The step that made it and its place on the screen: `3.07`."""
+    bundle_id: Sha256
+    """The bundle that it is of: another draws another face, or none; see `Bundle.bundle_id`."""
     made_by: Annotated[str, Meta(max_length=256)]
     """What made it: `candidate`, `child`, `describe`, `more older`, …"""
     parents: Annotated[tuple[Annotated[str, Meta(max_length=256)], ...], Meta(max_length=16)] = ()
@@ -113,7 +116,13 @@ def latents(faces: Sequence[Face]) -> Floats:
 
 
 def first_face(
-    descriptions: tuple[str, ...], reading: Reading, *, seed: int, index: int, noise_size: int
+    descriptions: tuple[str, ...],
+    reading: Reading,
+    *,
+    bundle_id: str,
+    seed: int,
+    index: int,
+    noise_size: int,
 ) -> Face:
     """The face of a description that `FaceGenerator.generate` draws as candidate `index` of a seed.
 
@@ -124,6 +133,7 @@ def first_face(
     values = draw_noise(seed, index, size + noise_size)
     return Face(
         name="",
+        bundle_id=bundle_id,
         made_by="candidate",
         descriptions=descriptions,
         seed=seed,
@@ -157,11 +167,14 @@ def mix(first: Face, second: Face, amount: float) -> Face:
         amount: 0 gives the latent of the first, 1 that of the second.
 
     Raises:
-        ArgumentError: The faces are of models with other sizes, follow more than 256 descriptions
-            together, or the amount is not in 0 to 1.
+        ArgumentError: The faces are of two bundles, follow more than 256 descriptions together, or
+            the amount is not in 0 to 1.
     """
-    if (len(first.epsilon), len(first.noise)) != (len(second.epsilon), len(second.noise)):
-        raise ArgumentError("the faces are of two models; only faces of one bundle can be mixed")
+    if first.bundle_id != second.bundle_id:
+        raise ArgumentError(
+            f"the faces are of the bundles {first.bundle_id[:12]} and {second.bundle_id[:12]}; "
+            "only faces of one bundle can be mixed"
+        )
     descriptions = tuple(dict.fromkeys(first.descriptions + second.descriptions))
     if len(descriptions) > MAXIMUM_DESCRIPTIONS:
         raise ArgumentError(
@@ -178,6 +191,7 @@ def mix(first: Face, second: Face, amount: float) -> Face:
 
     return Face(
         name="",
+        bundle_id=first.bundle_id,
         made_by=f"mix {amount:g}",
         parents=tuple(name for name in (first.name, second.name) if name),
         descriptions=descriptions,
@@ -224,6 +238,18 @@ def morph_amounts(count: int) -> tuple[float, ...]:
     if count < 2:
         raise ArgumentError(f"a morph has both of its ends, so 2 faces or more, not {count}")
     return tuple(place / (count - 1) for place in range(count))
+
+
+def check_face(face: Face) -> None:
+    """Refuses a face that a program put together otherwise than any case can hold it.
+
+    Raises:
+        ArgumentError: A part of it is of another type, too long, or no Unicode.
+    """
+    try:
+        msgspec.json.decode(msgspec.json.encode(face), type=Face)
+    except (msgspec.MsgspecError, UnicodeEncodeError, TypeError) as error:
+        raise ArgumentError(f"this is no face that a case can hold: {error}") from error
 
 
 def vector(values: NDArray[np.float64] | Floats) -> bytes:

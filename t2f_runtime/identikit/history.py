@@ -23,7 +23,7 @@ from t2f_runtime.identikit.case_file import load_case, save_case
 from t2f_runtime.identikit.case_log import CaseLog, path_text
 from t2f_runtime.identikit.errors import CaseError
 from t2f_runtime.identikit.face import Face, first_face
-from t2f_runtime.identikit.studio import Drawing, Studio, bundle_id_of, picture_hash
+from t2f_runtime.identikit.studio import Drawing, Studio, picture_hash
 from t2f_runtime.latent import check_whole_number
 
 _Session = TypeVar("_Session", bound="History")
@@ -75,6 +75,7 @@ class History:
         face = first_face(
             () if description is None else (description,),
             studio.read(description),
+            bundle_id=studio.bundle_id,
             seed=seed,
             index=0,
             noise_size=manifest.noise_size,
@@ -92,7 +93,7 @@ class History:
         case = Case(
             format="t2f identikit case",
             schema_version=CASE_VERSION,
-            bundle_id=bundle_id_of(generator),
+            bundle_id=studio.bundle_id,
             condition_size=manifest.condition_size,
             noise_size=manifest.noise_size,
             seed=seed,
@@ -227,6 +228,7 @@ class History:
         arguments: Mapping[str, Argument],
         *,
         made: Sequence[Face] = (),
+        given: Sequence[Face] = (),
         kept: Sequence[str] = (),
         chosen: Sequence[int] | None = None,
         directions: Sequence[bytes] = (),
@@ -238,6 +240,7 @@ class History:
             operation: What is done.
             arguments: With what.
             made: New faces; without any, the screen stays.
+            given: Faces of other cases that it is done with.
             kept: Names of faces that come before them on the screen.
             chosen: Places that are chosen now; None leaves the choice.
             directions: What words pointed to.
@@ -258,6 +261,7 @@ class History:
             "arguments": dict(arguments),
             "engine": str(self.studio.generator.engine)[:256],
             "made": shown,
+            "given": tuple(given),
             "directions": tuple(directions),
             "screen": screen,
             "chosen": self.step.chosen if chosen is None else tuple(chosen),

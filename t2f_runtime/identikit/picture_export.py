@@ -70,7 +70,8 @@ def export_picture(
         What the picture says about itself.
 
     Raises:
-        ArgumentError: The scale is out of range, or the time has no time zone.
+        ArgumentError: The scale is out of range, the time has no time zone, or the face is of
+            another bundle.
         PictureError: There is a file already, or it cannot be written.
     """
     scale = check_whole_number("scale", scale, largest=MAXIMUM_SCALE, least=1)
@@ -101,7 +102,8 @@ def export_sheet(
         replaces: Likewise.
 
     Raises:
-        ArgumentError: There are no faces or too many, or the time has no time zone.
+        ArgumentError: There are no faces or too many, one is of another bundle, or the time has no
+            time zone.
         PictureError: As in `export_picture`.
     """
     if not 1 <= len(faces) <= MAXIMUM_FACES:

@@ -1,6 +1,5 @@
 """A session: the operations by which a witness's face is found, each giving a new session."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -18,11 +17,17 @@ from t2f_runtime.identikit.directions import (
     keep_in_place,
     slide,
 )
-from t2f_runtime.identikit.errors import CaseError
 from t2f_runtime.identikit.exact import Doubles
 from t2f_runtime.identikit.face import Face, first_face, mix, morph_amounts
 from t2f_runtime.identikit.given import continued, finite_number
 from t2f_runtime.identikit.history import History
+from t2f_runtime.identikit.named_face import (
+    NamedFace,
+    check_place,
+    find_face,
+    labels,
+    of_other_cases,
+)
 from t2f_runtime.identikit.spread import choose_different
 from t2f_runtime.identikit.word_pairs import lock_words
 from t2f_runtime.latent import check_whole_number
@@ -106,7 +111,7 @@ class Session(History):
         Raises:
             ArgumentError: There are none, one is named twice, or is not on the screen.
         """
-        checked = [self._place(place) for place in places]
+        checked = [check_place(self.case, place) for place in places]
         if not checked:
             raise ArgumentError("choose at least one face")
         if len(set(checked)) < len(checked):
@@ -266,12 +271,18 @@ class Session(History):
 
         Raises:
             ArgumentError: There is no such face, or the amount is out of range.
-            CaseError: The other session is of another bundle.
+            CaseError: The other face or session is of another bundle.
         """
-        ends, arguments = self._ends(first, second)
+        ends = self._find(first), self._find(second)
         amount = finite_number("amount", amount)
         made = self._mixed(*ends, amount)
-        return self._advance("mix", {**arguments, "amount": amount}, made=[made], chosen=(0,))
+        return self._advance(
+            "mix",
+            {**labels(*ends), "amount": amount},
+            made=[made],
+            given=of_other_cases(*ends),
+            chosen=(0,),
+        )
 
     def morph(
         self, first: "int | str | Face | Session", second: "int | str | Face | Session",
@@ -279,9 +290,15 @@ class Session(History):
     ) -> "Session":  # fmt: skip
         """Shows the way from one face to another, both ends among the faces; otherwise as `mix`."""
         count = check_whole_number("count", count, largest=MAXIMUM_SCREEN, least=2)
-        ends, arguments = self._ends(first, second)
+        ends = self._find(first), self._find(second)
         made = [self._mixed(*ends, amount) for amount in morph_amounts(count)]
-        return self._advance("morph", {**arguments, "count": count}, made=made, chosen=())
+        return self._advance(
+            "morph",
+            {**labels(*ends), "count": count},
+            made=made,
+            given=of_other_cases(*ends),
+            chosen=(),
+        )
 
     def compare(
         self, first: "int | str | Face | Session", second: "int | str | Face | Session"
@@ -290,10 +307,9 @@ class Session(History):
 
         Raises:
             ArgumentError: There is no such face.
-            CaseError: The other session is of another bundle.
+            CaseError: The other face or session is of another bundle.
         """
-        ends, _ = self._ends(first, second)
-        return compare_faces(self.studio, *ends)
+        return compare_faces(self.studio, self._find(first).face, self._find(second).face)
 
     def _slide(self, operation: str, words: str, amount: float, sign: int) -> "Session":
         faces = self._working()
@@ -340,15 +356,20 @@ class Session(History):
         """The face of an index of the seed, with a model's words, sliders and locks."""
         size = self.case.noise_size
         fresh = first_face(
-            model.descriptions, model.reading, seed=self.case.seed, index=index, noise_size=size
+            model.descriptions,
+            model.reading,
+            bundle_id=self.case.bundle_id,
+            seed=self.case.seed,
+            index=index,
+            noise_size=size,
         )
         fresh = replace(fresh, shift=model.shift)
         return replace(fresh, shift=keep_in_place(fresh, model, basis)) if basis else fresh
 
-    def _mixed(self, first: Face, second: Face, amount: float) -> Face:
-        mixed = mix(first, second, amount)
+    def _mixed(self, first: NamedFace, second: NamedFace, amount: float) -> Face:
+        mixed = mix(first.face, second.face, amount)
         basis = self._basis()
-        return replace(mixed, shift=keep_in_place(mixed, first, basis)) if basis else mixed
+        return replace(mixed, shift=keep_in_place(mixed, first.face, basis)) if basis else mixed
 
     def _basis(self) -> tuple[Doubles, ...]:
         return basis_of(self.case.locked())
@@ -365,35 +386,5 @@ class Session(History):
                 "faces are found with candidates, choose, breed and mix"
             )
 
-    def _place(self, place: int) -> int:
-        return check_whole_number("a place", place, largest=len(self.step.screen) - 1)
-
-    def _ends(
-        self, first: "int | str | Face | Session", second: "int | str | Face | Session"
-    ) -> tuple[tuple[Face, Face], dict[str, str]]:
-        (one, one_label), (other, other_label) = self._find(first), self._find(second)
-        return (one, other), {"first": one_label, "second": other_label}
-
-    def _find(self, which: "int | str | Face | Session") -> tuple[Face, str]:
-        """A face, and what a step says of where it is from."""
-        if isinstance(which, Session):
-            if which.case.bundle_id != self.case.bundle_id:
-                raise CaseError(
-                    f"the other session is of the bundle {which.case.bundle_id[:12]}, this one of "
-                    f"{self.case.bundle_id[:12]}: faces of two models cannot be mixed"
-                )
-            which = which.face
-        if not isinstance(which, Face):
-            name = which if isinstance(which, str) else self.step.screen[self._place(which)]
-            return self.case.face(name), name
-        if self._is_own(which):
-            return which, which.name
-        digest = hashlib.sha256(which.latent().tobytes()).hexdigest()
-        foreign = replace(which, name=f"{which.name} of another case")
-        return foreign, f"{foreign.name}, latent {digest}"
-
-    def _is_own(self, face: Face) -> bool:
-        try:
-            return self.case.face(face.name) == face
-        except ArgumentError:
-            return False
+    def _find(self, which: "int | str | Face | Session") -> NamedFace:
+        return find_face(self.case, which.face if isinstance(which, Session) else which)

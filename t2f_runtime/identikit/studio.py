@@ -9,7 +9,7 @@ import numpy as np
 
 from t2f_runtime.bundle import identify
 from t2f_runtime.engines.running import RunningEngine
-from t2f_runtime.errors import DescriptionError
+from t2f_runtime.errors import ArgumentError, DescriptionError
 from t2f_runtime.generator import Pictures
 from t2f_runtime.identikit.face import Face, Reading, vector
 from t2f_runtime.latent import Floats
@@ -63,10 +63,12 @@ class Studio:
 
     Attributes:
         generator: As given.
+        bundle_id: The bundle that it was loaded from.
     """
 
     def __init__(self, generator: Drawing) -> None:
         self.generator = generator
+        self.bundle_id = bundle_id_of(generator)
         self._lock = threading.Lock()
         self._pictures: OrderedDict[bytes, Pictures] = OrderedDict()
         self._readings: OrderedDict[str, Reading] = OrderedDict()
@@ -96,6 +98,19 @@ class Studio:
                 self._readings.popitem(last=False)
         return reading
 
+    def check_bundle(self, faces: Sequence[Face]) -> None:
+        """Refuses faces of another bundle, which this one would draw as others, if at all.
+
+        Raises:
+            ArgumentError: One is.
+        """
+        for face in faces:
+            if face.bundle_id != self.bundle_id:
+                raise ArgumentError(
+                    f"face {face.name} is of the bundle {face.bundle_id[:12]}, and this is "
+                    f"{self.bundle_id[:12]}: load the bundle that it was made with"
+                )
+
     def draw(self, faces: Sequence[Face]) -> Pictures:
         """Draws faces, each once.
 
@@ -103,8 +118,9 @@ class Studio:
             Shape `(faces, height, width, 3)`, uint8, RGB; the caller's own.
 
         Raises:
-            ArgumentError: Memory does not hold so many.
+            ArgumentError: A face is of another bundle, or memory does not hold so many.
         """
+        self.check_bundle(faces)
         pictures = empty_pictures(len(faces), self.generator.image_size)
         for place, face in enumerate(faces):
             pictures[place] = self._draw(face)

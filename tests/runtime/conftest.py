@@ -1,3 +1,4 @@
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -61,6 +62,21 @@ def generator() -> FaceGenerator:
 @pytest.fixture(scope="session")
 def textless() -> FaceGenerator:
     return FaceGenerator.load(TINY_BUNDLE_WITHOUT_TEXT)
+
+
+@pytest.fixture(scope="session")
+def sibling(tmp_path_factory) -> FaceGenerator:
+    """A generator of another bundle, whose networks and sizes are those of the tiny one."""
+    folder = Path(shutil.copytree(TINY_BUNDLE, tmp_path_factory.mktemp("sibling") / "bundle"))
+    picture = folder / "reference.png"
+    picture.write_bytes(picture.read_bytes() + b"\0")
+    fields = json.loads((folder / MANIFEST).read_text())
+    fields["files"][picture.name] = {
+        "bytes": picture.stat().st_size,
+        "sha256": hashlib.sha256(picture.read_bytes()).hexdigest(),
+    }
+    (folder / MANIFEST).write_text(json.dumps(fields))
+    return FaceGenerator.load(folder)
 
 
 @pytest.fixture

@@ -19,7 +19,8 @@ many = settings(deadline=None)  # a shared machine may pause for longer
 @pytest.fixture(scope="module")
 def session(generator):
     session = Session.start("a bald man", generator, seed=2**64 - 1).candidates(4).choose([1, 2])
-    return session.breed(4).choose([2]).more("older", 0.2).lock("a beard").undo(2)
+    session = session.breed(4).choose([2]).more("older", 0.2).lock("a beard")
+    return session.mix(0, Session.start("a girl", generator, seed=3), 0.5).undo(3)
 
 
 @pytest.fixture
@@ -45,7 +46,7 @@ def change(saved):
 def test_a_loaded_session_is_the_one_that_was_saved(session, saved, generator):
     loaded = Session.load(saved, generator)
     assert loaded == session
-    assert loaded.redo(2) == session.redo(2)
+    assert loaded.redo(3) == session.redo(3)
     assert loaded.breed(3) == session.breed(3)
 
 
@@ -90,7 +91,7 @@ def test_a_case_of_another_bundle_is_refused(saved, textless):
 
 
 def test_the_check_draws_every_picture(session, generator):
-    assert session.case.check(generator) == 1 + 4 + 2 + 1
+    assert session.case.check(generator) == 1 + 4 + 2 + 1 + 1
 
 
 def test_the_check_names_the_first_step_that_differs(change, generator):
@@ -141,15 +142,15 @@ def set_in(*path, to):
 @pytest.mark.parametrize(
     ("edit", "message"),
     [
-        (set_in("format", to="t2f bundle"), "'t2f bundle' of version 1; this T2F reads"),
-        (set_in("schema_version", to=2), "of version 2; this T2F reads .* of version 1"),
-        (set_in("schema_version", to="1"), "is no case file"),
+        (set_in("format", to="t2f bundle"), "'t2f bundle' of version 2; this T2F reads"),
+        (set_in("schema_version", to=1), "of version 1; this T2F reads .* of version 2"),
+        (set_in("schema_version", to="2"), "is no case file"),
         (set_in("extra", to=1), "unknown field `extra`"),
         (set_in("seed", to=2**64), "it must be 18446744073709551615 at most"),
         (set_in("seed", to=-1), ">= 0"),
         (set_in("bundle_id", to="../../etc"), "matching regex"),
         (set_in("steps", to=[]), "length >= 1"),
-        (set_in("at", to=7), "stands at a step that there is not"),
+        (set_in("at", to=8), "stands at a step that there is not"),
         (set_in("undone", to=[9]), "stands at a step that there is not"),
         (set_in("undone", to=[1]), "step 1 cannot be redone from step 4"),
         (set_in("steps", 0, "operation", to="breed"), "the first step is no start"),
@@ -167,6 +168,9 @@ def set_in(*path, to):
         (set_in("steps", 1, "made", 2, "face", "name", to="1.09"), "a face that is named '1.09'"),
         (set_in("steps", 1, "made", 2, "face", "noise", to=""), "a latent of another size"),
         (set_in("steps", 1, "made", 2, "face", "shift", to=""), "differ in length"),
+        (set_in("steps", 1, "made", 2, "face", "bundle_id", to="0" * 64), "is of another bundle"),
+        (set_in("steps", 7, "given", 0, "bundle_id", to="0" * 64), "is of another bundle"),
+        (set_in("steps", 7, "given", 0, "noise", to=""), "a latent of another size"),
         (set_in("steps", 1, "arguments", to={"a": {"b": 1}}), "is damaged"),
         (set_in("condition_size", to=5), "a latent of another size"),
     ],
@@ -237,8 +241,8 @@ def test_a_case_with_any_bytes_replaced_is_a_case_or_a_case_error(session, data)
         b"[" * 100_000,
         b'{"case":' * 100_000,
         b'{"case":{"format":"t2f identikit case","schema_version":' + b"9" * 5000 + b"}}",
-        b'{"case":{"format":"t2f identikit case","schema_version":1,"seed":' + b"9" * 5000 + b"}}",
-        b'{"case":{"format":"t2f identikit case","schema_version":1,"x":' + b"[" * 100_000,
+        b'{"case":{"format":"t2f identikit case","schema_version":2,"seed":' + b"9" * 5000 + b"}}",
+        b'{"case":{"format":"t2f identikit case","schema_version":2,"x":' + b"[" * 100_000,
         b"\xff\xfe",
         b"",
     ],
@@ -268,8 +272,8 @@ def test_a_case_that_could_not_be_loaded_is_not_saved(session, saved):
 
 
 def test_a_case_has_an_end(session, monkeypatch):
-    monkeypatch.setattr("t2f_runtime.identikit.history.MAXIMUM_STEPS", 7)
-    with pytest.raises(Exception, match="7 steps at most: start a new case"):
+    monkeypatch.setattr("t2f_runtime.identikit.history.MAXIMUM_STEPS", 8)
+    with pytest.raises(Exception, match="8 steps at most: start a new case"):
         session.choose([0])
 
 
@@ -305,6 +309,7 @@ def test_the_schema_of_cases_is_guarded(session):
         "directions",
         "engine",
         "generation",
+        "given",
         "locks",
         "made",
         "next_candidate",
@@ -314,6 +319,7 @@ def test_the_schema_of_cases_is_guarded(session):
         "screen",
     ]
     assert sorted(case["steps"][0]["made"][0]["face"]) == [
+        "bundle_id",
         "descriptions",
         "epsilon",
         "index",

@@ -153,6 +153,13 @@ def test_a_mixed_face_and_one_without_words_are_refused(generator, textless):
         explain(textless, face)
 
 
+def test_a_face_of_another_bundle_is_refused(generator, sibling, textless):
+    face = Session.start("a bald man", generator).face
+    for other in (sibling, textless):
+        with pytest.raises(ArgumentError, match=r"face 0.00 is of the bundle .*: load the bundle"):
+            explain(other, face)
+
+
 def test_the_sheet_shows_the_face_and_every_word(explained):
     sheet = np.asarray(explanation_sheet(explained)).astype(int)
     scale = FACE_PIXELS // explained.picture.shape[1]

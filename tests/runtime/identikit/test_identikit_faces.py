@@ -21,6 +21,7 @@ def faces(draw):
     reading = Reading(mean=vector(draw(vectors)), deviation=vector(np.abs(draw(vectors))))
     return Face(
         name="0.00",
+        bundle_id="0" * 64,
         made_by="start",
         descriptions=("a face",),
         seed=0,
@@ -85,6 +86,16 @@ def test_faces_of_two_models_do_not_mix(generator, textless):
     second = Session.start(None, textless).face
     with pytest.raises(ArgumentError, match="only faces of one bundle can be mixed"):
         mix(first, second, 0.5)
+
+
+def test_faces_of_two_bundles_do_not_mix_though_their_sizes_are_equal(generator, sibling):
+    first = Session.start("a bald man", generator).face
+    second = Session.start("a bald man", sibling).face
+    assert first.latent().tobytes() == second.latent().tobytes()
+    with pytest.raises(ArgumentError, match="only faces of one bundle can be mixed"):
+        mix(first, second, 0.5)
+    with pytest.raises(ArgumentError, match="only faces of one bundle can be mixed"):
+        morph(first, second, 3)
 
 
 @pytest.mark.parametrize(

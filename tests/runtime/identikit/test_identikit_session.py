@@ -339,8 +339,40 @@ def test_a_session_needs_a_description_where_the_model_reads_and_none_elsewhere(
 
 
 def test_sessions_of_two_bundles_do_not_mix(start, textless):
-    with pytest.raises(CaseError, match="faces of two models cannot be mixed"):
+    with pytest.raises(CaseError, match="faces of two bundles cannot be mixed"):
         start.mix(0, Session.start(None, textless))
+
+
+def test_faces_of_two_bundles_do_not_mix_though_their_sizes_are_equal(start, sibling):
+    other = Session.start(TEXT, sibling)
+    for second in (other, other.face):
+        with pytest.raises(CaseError, match="faces of two bundles cannot be mixed or compared"):
+            start.mix(0, second)
+        with pytest.raises(CaseError, match="faces of two bundles cannot be mixed or compared"):
+            start.compare(0, second)
+
+
+def test_a_mixture_keeps_the_faces_that_it_has_of_other_cases(start, generator):
+    other = Session.start("a woman", generator, seed=9)
+    mixed = start.mix(other, 0, 0.5)
+    assert mixed.step.given == (other.face,)
+    assert mixed.choose([0]).step.given == ()
+    assert start.morph(other, other.face, 3).step.given == (other.face, other.face)
+    assert start.mix(0, start.face, 0.5).step.given == ()
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("name", "x" * 65, "length <= 64"),
+        ("descriptions", ("\ud800",), "surrogates"),
+        ("seed", "7", "Expected `int`"),
+    ],
+)
+def test_a_face_that_no_case_holds_is_not_mixed_in(start, generator, field, value, message):
+    spoilt = replace(Session.start("a woman", generator).face, **{field: value})
+    with pytest.raises(ArgumentError, match=f"no face that a case can hold: .*{message}"):
+        start.mix(0, spoilt)
 
 
 def test_a_comparison_says_what_differs(screen, generator):

@@ -121,7 +121,10 @@ def face(generator):
     """A face whose condition is 0 in three dimensions."""
     start = Session.start("a bald man", generator).face
     zeros = vector(np.zeros(3))
-    fields = {name: getattr(start, name) for name in ("descriptions", "seed", "index", "noise")}
+    fields = {
+        name: getattr(start, name)
+        for name in ("bundle_id", "descriptions", "seed", "index", "noise")
+    }
     reading = Reading(mean=zeros, deviation=zeros)
     return type(start)(
         name="3.07", made_by="test", reading=reading, epsilon=zeros, shift=zeros, **fields

@@ -128,6 +128,13 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_face_of_another_bundle_is_not_drawn(sibling, face, tmp_path):
+    for export, what in ((export_picture, face), (export_sheet, [face])):
+        with pytest.raises(ArgumentError, match=r"face 0.00 is of the bundle .*: load the bundle"):
+            export(tmp_path / "face.png", sibling, what, time=NOW)
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("scale", [0, 65, 1.5, True])
 def test_a_scale_out_of_range_is_refused(generator, face, tmp_path, scale):
     with pytest.raises(ArgumentError, match="scale"):
