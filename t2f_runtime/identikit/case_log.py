@@ -13,11 +13,14 @@ from t2f_runtime.identikit.errors import CaseError
 from t2f_runtime.identikit.log_chain import (
     LogLine,
     LogMark,
+    LogReport,
     check_operator,
     encode_line,
     read_torn,
+    read_verified,
     verify_log,
 )
+from t2f_runtime.identikit.step_lines import check_steps_have_lines, hash_step
 
 Clock = Callable[[], datetime]
 
@@ -104,24 +107,35 @@ class CaseLog:
         """Where the log ends: what a case file keeps."""
         return self._mark
 
-    def check(self, case: Case, mark: LogMark | None) -> None:
-        """Refuses a case that the log is not of, and a log that lacks what the case file knows.
+    def check(self, case: Case, mark: LogMark | None) -> LogReport:
+        """Refuses a case that the log is not of, and a log that lacks what the case knows.
+
+        The chain must be whole, and every step of the case must have its line, with the SHA-256 of
+        all that the step holds. What the log cannot tell: whether a picture is of the face that is
+        said to be drawn there, for which see `Case.check`; and at which of its steps the case was
+        left, since a log may be ahead of its file.
 
         Args:
             case: The case.
             mark: What its file says of the log's end.
 
+        Returns:
+            What the log says about itself.
+
         Raises:
-            CaseError: It is so, and which line is missing or altered.
+            CaseError: It is so, and which line is missing or altered, or which step.
         """
-        report = verify_log(self.path, mark)
-        if report.bundle_id is None:
-            return
-        if (report.bundle_id, report.seed) != (case.bundle_id, case.seed):
+        lines, report = read_verified(self.path, mark)
+        if report.bundle_id is not None and (report.bundle_id, report.seed) != (
+            case.bundle_id,
+            case.seed,
+        ):
             raise CaseError(
                 f"{self.path} is the log of another case, of the seed {report.seed} and the bundle "
                 f"{report.bundle_id[:12]}; this one has {case.seed} and {case.bundle_id[:12]}"
             )
+        check_steps_have_lines(self.path, lines, case)
+        return report
 
     def append(
         self, operation: str, case: Case, step: Step, arguments: Mapping[str, object] | None = None
@@ -146,6 +160,7 @@ class CaseLog:
             operation=operation,
             arguments=dict(step.arguments if arguments is None else arguments),
             step=step.number,
+            step_sha256=hash_step(step),
             parent=step.parent,
             pictures={name: case.shown(name).picture for name in step.screen},
             engine=step.engine,

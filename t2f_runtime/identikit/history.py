@@ -23,6 +23,7 @@ from t2f_runtime.identikit.case_file import load_case, save_case
 from t2f_runtime.identikit.case_log import CaseLog, path_text
 from t2f_runtime.identikit.errors import CaseError
 from t2f_runtime.identikit.face import Face, first_face
+from t2f_runtime.identikit.log_chain import LogMark
 from t2f_runtime.identikit.studio import Drawing, Studio, picture_hash
 from t2f_runtime.latent import check_whole_number
 
@@ -37,11 +38,13 @@ class History:
         case: All that has happened, as a value; two sessions are equal if their cases are.
         studio: What reads and draws.
         log: Where each step is written; None where nothing is.
+        log_mark: Where its log ended, of a case that has one and was loaded without it; else None.
     """
 
     case: Case
     studio: Studio = field(repr=False, compare=False)
     log: CaseLog | None = field(default=None, repr=False, compare=False)
+    log_mark: LogMark | None = field(default=None, repr=False, compare=False)
 
     @classmethod
     def start(
@@ -112,7 +115,10 @@ class History:
     ) -> _Session:
         """Goes on with a saved case.
 
-        Nothing is drawn; `session.case.check(generator)` draws all of it again and compares.
+        Nothing is drawn; `session.case.check(generator)` does all of it again and compares.
+
+        A case that has a log can be looked at without it, and saved elsewhere; no step is added to
+        it then, which the log would lack.
 
         Args:
             path: The case file.
@@ -121,13 +127,15 @@ class History:
 
         Raises:
             CaseError: The file is no case, damaged, of another bundle or version, or the log is
-                not the case's, or lacks lines that the case file knows.
+                not the case's, lacks lines that the case file knows, or has a step otherwise.
         """
         saved = load_case(path)
         saved.case.check_bundle(generator)
         if log is not None:
             log.check(saved.case, saved.log)
-        return cls(saved.case, Studio(generator), log)._noted("load", {"file": path_text(path)})
+        left_out = saved.log if log is None else None
+        session = cls(saved.case, Studio(generator), log, left_out)
+        return session._noted("load", {"file": path_text(path)})
 
     def save(self, path: str | Path) -> None:
         """Writes the case file, whole or not at all, for its owner alone to read.
@@ -137,7 +145,7 @@ class History:
         Raises:
             CaseError: It cannot be written; what lay there is untouched then.
         """
-        save_case(path, self.case, None if self.log is None else self.log.mark)
+        save_case(path, self.case, self.log_mark if self.log is None else self.log.mark)
 
     @property
     def step(self) -> Step:
@@ -246,6 +254,12 @@ class History:
             directions: What words pointed to.
             changes: Fields of the step that become others than those of the step before.
         """
+        if self.log_mark is not None:
+            raise CaseError(
+                f"this case has a log of {self.log_mark.lines} lines, which was not opened with it "
+                "and would lack this step: load the case with its log (t2f identikit --case FILE), "
+                "or begin a new case and mix this one's face into it"
+            )
         number = len(self.case.steps)
         if number >= MAXIMUM_STEPS:
             raise ArgumentError(

@@ -52,6 +52,8 @@ class LogLine(
     """With what."""
     step: Count | None = None
     """The step of the case at which that ended."""
+    step_sha256: Sha256 | None = None
+    """SHA-256 of that step, with all that it made: see `hash_step`."""
     parent: Count | None = None
     """The step before that one."""
     pictures: dict[str, Sha256] = {}
@@ -142,7 +144,7 @@ def verify_log(path: str | Path, mark: LogMark | None = None) -> LogReport:
         CaseError: A line was altered, removed, inserted or moved, and which; or the log cannot be
             read.
     """
-    return _verified(Path(path), mark)[1]
+    return read_verified(Path(path), mark)[1]
 
 
 def read_log(path: str | Path, mark: LogMark | None = None) -> tuple[LogLine, ...]:
@@ -155,10 +157,11 @@ def read_log(path: str | Path, mark: LogMark | None = None) -> tuple[LogLine, ..
     Raises:
         CaseError: As in `verify_log`.
     """
-    return _verified(Path(path), mark)[0]
+    return read_verified(Path(path), mark)[0]
 
 
-def _verified(path: Path, mark: LogMark | None) -> tuple[tuple[LogLine, ...], LogReport]:
+def read_verified(path: Path, mark: LogMark | None) -> tuple[tuple[LogLine, ...], LogReport]:
+    """Both what `read_log` and what `verify_log` give."""
     raw, torn = _read(path)
     lines = tuple(_decode(path, number, data) for number, data in enumerate(raw, start=1))
     links = [

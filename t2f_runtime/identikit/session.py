@@ -68,6 +68,7 @@ class Session(History):
         case: All that has happened, as a value; two sessions are equal if their cases are.
         studio: What reads and draws.
         log: Where each step is written; None where nothing is.
+        log_mark: Where its log ended, of a case that has one and was loaded without it; else None.
     """
 
     def candidates(self, count: int = 18, *, pool: int | None = None) -> "Session":

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from t2f_runtime.errors import ArgumentError
 from t2f_runtime.identikit.command_words import whole_numbers
 from t2f_runtime.identikit.directions import SLIDER_END
-from t2f_runtime.identikit.log_chain import LogLine, read_log, verify_log
+from t2f_runtime.identikit.log_chain import LogLine, read_log
 from t2f_runtime.identikit.session import Session
 from t2f_runtime.identikit.terminal_steps import two_faces
 
@@ -81,7 +81,7 @@ def tell_check(session: Session) -> Iterator[str]:
     count = session.case.check(session.studio.generator)
     yield f"{count} pictures are the same to the bit"
     if session.log is not None:
-        lines = verify_log(session.log.path, session.log.mark).lines
+        lines = session.log.check(session.case, session.log.mark).lines
         yield f"{session.log.path}: {lines} lines, as they were written"
 
 

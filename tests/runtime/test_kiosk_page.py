@@ -37,7 +37,7 @@ def kiosk(tmp_path, monkeypatch, tiny_bundle):
 
 
 def test_the_python_on_the_page_runs_from_top_to_bottom(kiosk, generator):
-    assert len(blocks("python")) == 6
+    assert len(blocks("python")) == 7
     names = {}
     exec(compile("\n".join(blocks("python")), "docs/kiosk.md", "exec"), names)
     description = "a smiling woman with grey hair"
@@ -47,6 +47,7 @@ def test_the_python_on_the_page_runs_from_top_to_bottom(kiosk, generator):
     assert isinstance(names["before"], Session)
     assert names["message"].startswith("the description is empty or shows nothing; describe the fa")
     assert (kiosk / "case-17.case").exists()
+    assert names["logged"].log.mark.lines == 3
     np.testing.assert_array_equal(
         names["faces"], [generator.generate("a bald man", seed=seed) for seed in range(4)]
     )

@@ -16,10 +16,12 @@ from t2f_runtime.identikit import (
     load_case,
     picture_hash,
     read_picture,
+    save_case,
     verify_log,
 )
 from t2f_runtime.identikit.command_words import HELP, LONGEST_LINE
 from t2f_runtime.identikit.numbered_sheet import numbered_sheet
+from t2f_runtime.identikit.studio import Studio
 
 
 @pytest.fixture
@@ -188,6 +190,19 @@ def test_help_names_every_command(run):
 def test_every_command_of_the_help_is_known(run):
     result = run(["start a bald man", *HELP])
     assert "there is no command" not in result.output
+
+
+def test_a_step_that_went_past_the_log_is_found(run, tmp_path, generator):
+    run(["start a bald man", "candidates 4"], "--case", "a.case")
+    result = run(["load a.case", "choose 2", "save b.case"])
+    assert "Error: this case has a log of 2 lines, which was not opened with it" in result.output
+    assert load_case(tmp_path / "b.case") == load_case(tmp_path / "a.case")
+    saved = load_case(tmp_path / "a.case")
+    past = Session(saved.case, Studio(generator)).choose([2])
+    save_case(tmp_path / "a.case", past.case, saved.log)
+    result = run(["check"], "--case", "a.case")
+    assert result.exit_code == 1
+    assert "Error: a.case.log has no line of step 2 (choose)" in result.output
 
 
 def test_history_and_comparison_are_told(run):
