@@ -25,7 +25,8 @@ from t2f_runtime.manifest import (
     files_to_run,
     processor_generator,
 )
-from t2f_runtime.trust import PublicKey, Signature, check_signature, decode_signature
+from t2f_runtime.paths import check_path
+from t2f_runtime.trust import PublicKey, Signature, check_keys, check_signature, decode_signature
 
 
 class Bundle:
@@ -76,6 +77,7 @@ class Bundle:
                 checks no signature.
 
         Raises:
+            ArgumentError: `path` is no path, or `trusted` no list of keys.
             BundleError: A file is missing, truncated, altered or outside the bundle, the manifest
                 is not one that this T2F reads, a network keeps weights in another file, `path` is
                 no bundle, or it is not signed by a trusted key.
@@ -122,7 +124,9 @@ class Bundle:
     def _verifying(
         cls, path: str | Path, keep: Precision | None, trusted: Sequence[PublicKey] | None
     ) -> Iterator["Bundle"]:
-        files = _open_files(Path(path))
+        files = _open_files(check_path("the bundle", path))
+        if trusted is not None:
+            check_keys(trusted)
         data = files.read_manifest()
         signer = None
         if trusted is not None:  # before anything that the manifest says is looked into

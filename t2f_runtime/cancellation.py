@@ -34,7 +34,7 @@ class Cancellation:
     def __init__(
         self, *, seconds: float | None = None, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        if seconds is not None and not _is_time(seconds):
+        if seconds is not None and not is_time(seconds):
             raise ArgumentError(f"seconds must be a number, 0 or more, not {seconds!r:.50}")
         self._clock = clock
         self._seconds = seconds
@@ -66,6 +66,20 @@ class Cancellation:
             )
 
 
-def _is_time(seconds: object) -> bool:
+def check_cancellation(cancellation: Cancellation | None) -> None:
+    """Refuses what is no cancellation, such as a number of seconds.
+
+    Raises:
+        ArgumentError: It is so.
+    """
+    if cancellation is not None and not isinstance(cancellation, Cancellation):
+        raise ArgumentError(
+            f"cancellation must be a Cancellation or None, not {cancellation!r:.50}; for a limit "
+            "of time, give Cancellation(seconds=5)"
+        )
+
+
+def is_time(seconds: object) -> bool:
+    """Whether it is a number of seconds that somebody can wait: finite, and 0 or more."""
     is_number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
     return is_number and math.isfinite(seconds) and seconds >= 0  # type: ignore[arg-type,operator]

@@ -351,9 +351,7 @@ class FaceGenerator:
         self, texts: Sequence[str] | None, seeds: Sequence[int] | None
     ) -> tuple[list[NDArray[np.int64] | None], list[int]]:
         """Checks the descriptions and seeds of many faces before anything is drawn."""
-        if isinstance(texts, str):
-            raise ArgumentError("texts is one description; give a list, or call generate")
-        self._reader.check_presence(is_given=texts is not None)
+        self._reader.check_lists(texts, seeds)
         wanted: Sequence[str | None]
         if texts is not None:
             wanted = texts

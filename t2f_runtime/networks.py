@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from t2f_runtime.cancellation import Cancellation
+from t2f_runtime.cancellation import Cancellation, check_cancellation
 from t2f_runtime.errors import ClosedError, EngineError
 from t2f_runtime.free_memory import give_back_free_memory
 from t2f_runtime.latent import Floats, draw_noise
@@ -147,6 +147,7 @@ class Networks:
     def _in_use(
         self, cancellation: Cancellation | None
     ) -> Iterator[tuple[Session | None, Session]]:
+        check_cancellation(cancellation)
         if cancellation is not None:
             cancellation.check()
         self.check_open()

@@ -29,6 +29,7 @@ from t2f_runtime.errors import ArgumentError, PictureError
 from t2f_runtime.latent import LARGEST_SEED
 from t2f_runtime.manifest import Manifest
 from t2f_runtime.manifest_fields import Sha256
+from t2f_runtime.paths import check_path
 from t2f_runtime.sheet import MAXIMUM_PIXELS
 
 DIGITAL_SOURCE_TYPE: Final = (
@@ -219,8 +220,12 @@ def utc_text(time: datetime) -> str:
     """Writes a time in UTC, to the second.
 
     Raises:
-        ArgumentError: It does not tell its time zone.
+        ArgumentError: It is no time, or does not tell its time zone.
     """
+    if not isinstance(time, datetime):
+        raise ArgumentError(
+            f"the time must be a datetime, not {time!r:.50}; give datetime.now(timezone.utc)"
+        )
     if time.tzinfo is None:
         raise ArgumentError("the time has no time zone; give datetime.now(timezone.utc)")
     return time.astimezone(timezone.utc).strftime(_TIME)
@@ -306,7 +311,7 @@ def read_picture(path: str | Path) -> tuple[PictureFacts, Pictures]:
     Raises:
         PictureError: It cannot be read, is no PNG with T2F's facts, or its pixels are others.
     """
-    path = Path(path)
+    path = check_path("the picture", path)
     image = _open_png(path)
     notes = image.text
     facts = _facts(notes, path)

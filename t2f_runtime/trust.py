@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 import msgspec
 from msgspec import Meta
 
-from t2f_runtime.errors import BundleError, KeyFileError, MissingPackageError
+from t2f_runtime.errors import ArgumentError, BundleError, KeyFileError, MissingPackageError
 from t2f_runtime.manifest import MANIFEST
+from t2f_runtime.paths import check_path
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -65,7 +66,7 @@ class PublicKey(msgspec.Struct, frozen=True):
             KeyFileError: The file cannot be read, or is no Ed25519 public key.
             MissingPackageError: The package `cryptography` is not installed.
         """
-        content = read_key_file(Path(path))
+        content = read_key_file(check_path("the key", path))
         if b"PRIVATE KEY" in content:
             raise KeyFileError(
                 f"{path} is a private key, which signs; what checks is the public key beside it, "
@@ -124,6 +125,19 @@ def decode_signature(data: bytes, source: str) -> Signature:
             f"{source} is no signature that this T2F reads: {error}; sign the bundle again with: "
             "t2f sign BUNDLE --key KEY"
         ) from error
+
+
+def check_keys(trusted: object) -> None:
+    """Refuses what is no list of keys, such as the path of one.
+
+    Raises:
+        ArgumentError: It is so.
+    """
+    if not isinstance(trusted, Sequence) or not all(isinstance(key, PublicKey) for key in trusted):
+        raise ArgumentError(
+            f"trusted must be a list of PublicKey, not {trusted!r:.80}; read a key with: "
+            "PublicKey.read(path)"
+        )
 
 
 def check_signature(

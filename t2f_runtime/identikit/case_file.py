@@ -11,6 +11,7 @@ from t2f_runtime.atomic_files import new_file
 from t2f_runtime.identikit.case import CASE_VERSION, Case
 from t2f_runtime.identikit.errors import CaseError
 from t2f_runtime.identikit.log_chain import LogMark
+from t2f_runtime.paths import check_path
 
 MAXIMUM_CASE_BYTES = 2**28
 """Longer files are refused before they are read."""
@@ -52,6 +53,7 @@ def save_case(path: str | Path, case: Case, log: LogMark | None = None) -> None:
         CaseError: It cannot be written there, is too long, or could not be loaded again; the file
             there before, if any, is untouched.
     """
+    file = check_path("the case file", path)
     try:
         data = encode_case(case, log)
     except UnicodeEncodeError as error:
@@ -65,7 +67,7 @@ def save_case(path: str | Path, case: Case, log: LogMark | None = None) -> None:
         decode_case(data)  # before it takes the place of a file that can be loaded
     except CaseError as error:
         raise _cannot_be_loaded(error) from error
-    write_privately(Path(path), data)
+    write_privately(file, data)
 
 
 def load_case(path: str | Path) -> CaseFile:
@@ -74,7 +76,7 @@ def load_case(path: str | Path) -> CaseFile:
     Raises:
         CaseError: It cannot be read, is no case file, of another version, or damaged.
     """
-    path = Path(path)
+    path = check_path("the case file", path)
     try:
         with path.open("rb") as file:
             data = file.read(MAXIMUM_CASE_BYTES + 1)

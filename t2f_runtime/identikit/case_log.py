@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 
+from t2f_runtime.errors import ArgumentError
 from t2f_runtime.identikit.case import Case, Step
 from t2f_runtime.identikit.case_file import write_privately
 from t2f_runtime.identikit.errors import CaseError
@@ -21,6 +22,7 @@ from t2f_runtime.identikit.log_chain import (
     verify_log,
 )
 from t2f_runtime.identikit.step_lines import check_steps_have_lines, hash_step
+from t2f_runtime.paths import check_path
 
 Clock = Callable[[], datetime]
 
@@ -89,7 +91,7 @@ class CaseLog:
             ArgumentError: The operator is no text, or too long.
             CaseError: The log has been altered, ends in half a line, or cannot be read or written.
         """
-        path = Path(path)
+        path = check_path("the log", path)
         check_operator(operator)  # before there is a file
         _create_if_missing(path)
         report = verify_log(path)
@@ -210,7 +212,7 @@ def repair_log(path: str | Path, *, operator: str | None = None, clock: Clock = 
         ArgumentError: The operator is no text, or too long.
         CaseError: The log has been altered, has no whole line, or cannot be read or written.
     """
-    path = Path(path)
+    path = check_path("the log", path)
     check_operator(operator)
     report = verify_log(path)
     if not report.torn_bytes:
@@ -232,6 +234,14 @@ def repair_log(path: str | Path, *, operator: str | None = None, clock: Clock = 
     )
     write_privately(path, whole + encode_line(line, path))
     return len(torn)
+
+
+def check_log(log: CaseLog | None) -> None:
+    """Refuses what is no log, such as its path; raises `ArgumentError`."""
+    if log is not None and not isinstance(log, CaseLog):
+        raise ArgumentError(
+            f"log must be a CaseLog or None, not {log!r:.80}; open it with: CaseLog.open(path)"
+        )
 
 
 def path_text(path: str | Path) -> str:

@@ -17,6 +17,7 @@ import msgspec
 
 from t2f_runtime.errors import KeyFileError, MissingPackageError, PictureError
 from t2f_runtime.identikit.picture_export import write_export
+from t2f_runtime.paths import check_path
 from t2f_runtime.picture_facts import (
     DIGITAL_SOURCE_TYPE,
     MAXIMUM_FILE_BYTES,
@@ -78,7 +79,7 @@ def sign_picture(
         PictureError: The picture is none of T2F's, was altered, or cannot be signed or written.
     """
     c2pa = _import_c2pa()
-    path = Path(path)
+    path = check_path("the picture", path)
     facts, _ = read_picture(path)
     content = _read(path)
     chain = _read_key_file(certificate)
@@ -116,7 +117,7 @@ def read_credentials(path: str | Path, *, trusted: Sequence[str | Path] = ()) ->
             changed since, or the signer is not trusted.
     """
     c2pa = _import_c2pa()
-    path = Path(path)
+    path = check_path("the picture", path)
     content = _read(path)
     anchors = b"\n".join(_read_key_file(anchor) for anchor in trusted).decode(errors="replace")
     settings: dict[str, Any] = {"verify": {"verify_trust": True}}
@@ -239,7 +240,7 @@ def _algorithm(key: "PrivateKeyTypes", file: str | Path) -> str:
 
 def _read_key_file(file: str | Path) -> bytes:
     try:
-        with Path(file).open("rb") as opened:
+        with check_path("the key or certificate", file).open("rb") as opened:
             return opened.read(_MAXIMUM_KEY_BYTES)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error

@@ -113,6 +113,8 @@ def explain(generator: Drawing, face: Face) -> Explanation:
         DescriptionError: There is none, it has a single word or more than `MAXIMUM_WORDS`, or what
             is left of it cannot be read.
     """
+    studio = Studio(generator)
+    studio.check_faces([face])
     if len(face.descriptions) > 1:
         raise ArgumentError(
             f"the face was mixed of {len(face.descriptions)} descriptions, and no word is its own; "
@@ -120,8 +122,7 @@ def explain(generator: Drawing, face: Face) -> Explanation:
         )
     if not face.descriptions:
         raise DescriptionError("this face was drawn without a description; no word moved it")
-    studio, (description,) = Studio(generator), face.descriptions
-    studio.check_bundle([face])
+    (description,) = face.descriptions
     found = split_compounds(description)
     if not 2 <= len(found) <= MAXIMUM_WORDS:
         raise DescriptionError(

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from t2f_runtime.errors import ArgumentError
 from t2f_runtime.identikit.exact import Doubles, slerp
+from t2f_runtime.identikit.given import finite_number
 from t2f_runtime.latent import Floats, draw_noise, on_hypersphere
 from t2f_runtime.manifest_fields import Sha256
 
@@ -170,6 +171,9 @@ def mix(first: Face, second: Face, amount: float) -> Face:
         ArgumentError: The faces are of two bundles, follow more than 256 descriptions together, or
             the amount is not in 0 to 1.
     """
+    check_is_face(first)
+    check_is_face(second)
+    amount = finite_number("amount", amount)
     if first.bundle_id != second.bundle_id:
         raise ArgumentError(
             f"the faces are of the bundles {first.bundle_id[:12]} and {second.bundle_id[:12]}; "
@@ -238,6 +242,13 @@ def morph_amounts(count: int) -> tuple[float, ...]:
     if count < 2:
         raise ArgumentError(f"a morph has both of its ends, so 2 faces or more, not {count}")
     return tuple(place / (count - 1) for place in range(count))
+
+
+def check_is_face(face: object) -> None:
+    """Refuses what is no face, such as a session; raises `ArgumentError`."""
+    if not isinstance(face, Face):
+        kind = type(face).__name__
+        raise ArgumentError(f"this is no Face but a {kind}; of a session, take session.face")
 
 
 def check_face(face: Face) -> None:

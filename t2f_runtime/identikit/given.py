@@ -1,15 +1,19 @@
 """What callers give to operations: descriptions that go on, and numbers."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from t2f_runtime.errors import ArgumentError
-from t2f_runtime.identikit.face import Face
+
+if TYPE_CHECKING:
+    from t2f_runtime.identikit.face import Face
 
 ELLIPSES = ("…", "...")
 """Begin a description that goes on after the one before."""
 
 
-def continued(face: Face, text: str) -> str:
+def continued(face: "Face", text: str) -> str:
     """The description that a text gives, which may go on after the face's own.
 
     Raises:
@@ -25,6 +29,17 @@ def continued(face: Face, text: str) -> str:
             stem = face.descriptions[0].rstrip(" \t\r\n.!,;")
             rest = text.removeprefix(ellipsis).strip()
             return f"{stem}{rest}" if rest[:1] in {",", ".", ";"} else f"{stem} {rest}"
+    return text
+
+
+def check_text(name: str, text: str) -> str:
+    """Returns a text.
+
+    Raises:
+        ArgumentError: It is none.
+    """
+    if not isinstance(text, str):
+        raise ArgumentError(f"{name} must be text (str), not {type(text).__name__}")
     return text
 
 

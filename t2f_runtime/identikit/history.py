@@ -20,7 +20,7 @@ from t2f_runtime.identikit.case import (
 )
 from t2f_runtime.identikit.case_checks import face_name
 from t2f_runtime.identikit.case_file import load_case, save_case
-from t2f_runtime.identikit.case_log import CaseLog, path_text
+from t2f_runtime.identikit.case_log import CaseLog, check_log, path_text
 from t2f_runtime.identikit.errors import CaseError
 from t2f_runtime.identikit.face import Face, first_face
 from t2f_runtime.identikit.log_chain import LogMark
@@ -71,6 +71,7 @@ class History:
             CaseError: The log has lines already, or cannot be written.
         """
         seed = check_whole_number("seed", seed)
+        check_log(log)
         if log is not None and log.mark.lines:
             raise CaseError(f"{log.path} is the log of a case already; give a new case a new log")
         studio = studio or Studio(generator)
@@ -129,6 +130,7 @@ class History:
             CaseError: The file is no case, damaged, of another bundle or version, or the log is
                 not the case's, lacks lines that the case file knows, or has a step otherwise.
         """
+        check_log(log)
         saved = load_case(path)
         saved.case.check_bundle(generator)
         if log is not None:

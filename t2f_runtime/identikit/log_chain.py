@@ -11,6 +11,7 @@ from msgspec import Meta
 from t2f_runtime.errors import ArgumentError
 from t2f_runtime.identikit.errors import CaseError
 from t2f_runtime.manifest_fields import Count, Sha256, Size
+from t2f_runtime.paths import check_path
 
 MAXIMUM_LINE_BYTES = 2**20
 MAXIMUM_LOG_BYTES = 2**30
@@ -144,7 +145,7 @@ def verify_log(path: str | Path, mark: LogMark | None = None) -> LogReport:
         CaseError: A line was altered, removed, inserted or moved, and which; or the log cannot be
             read.
     """
-    return read_verified(Path(path), mark)[1]
+    return read_verified(check_path("the log", path), mark)[1]
 
 
 def read_log(path: str | Path, mark: LogMark | None = None) -> tuple[LogLine, ...]:
@@ -157,7 +158,7 @@ def read_log(path: str | Path, mark: LogMark | None = None) -> tuple[LogLine, ..
     Raises:
         CaseError: As in `verify_log`.
     """
-    return read_verified(Path(path), mark)[0]
+    return read_verified(check_path("the log", path), mark)[0]
 
 
 def read_verified(path: Path, mark: LogMark | None) -> tuple[tuple[LogLine, ...], LogReport]:

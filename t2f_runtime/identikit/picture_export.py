@@ -19,6 +19,7 @@ from t2f_runtime.identikit.face import Face
 from t2f_runtime.identikit.numbered_sheet import numbered_sheet
 from t2f_runtime.identikit.studio import Drawing, Studio
 from t2f_runtime.latent import check_whole_number
+from t2f_runtime.paths import check_path
 from t2f_runtime.picture_facts import PictureFacts, facts_of, picture_hash
 from t2f_runtime.picture_files import encode_picture
 from t2f_runtime.sheet import enlarge
@@ -106,6 +107,8 @@ def export_sheet(
             time zone.
         PictureError: As in `export_picture`.
     """
+    if not isinstance(faces, Sequence):
+        raise ArgumentError(f"faces must be a list of faces, not {type(faces).__name__}")
     if not 1 <= len(faces) <= MAXIMUM_FACES:
         raise ArgumentError(f"there are {len(faces)} faces; a sheet has 1 to {MAXIMUM_FACES}")
     path = check_export(path, ".png", replaces=replaces)
@@ -160,7 +163,7 @@ def check_export(path: str | Path, suffix: str, *, replaces: bool) -> Path:
     Raises:
         PictureError: It ends otherwise, there is a file already, or there is no folder for it.
     """
-    path = Path(path)
+    path = check_path("the file", path)
     if path.suffix.lower() != suffix:
         raise PictureError(f"{path} must end in {suffix}")
     try:

@@ -1,6 +1,6 @@
 """A session: the operations by which a witness's face is found, each giving a new session."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from msgspec.structs import replace
@@ -19,7 +19,7 @@ from t2f_runtime.identikit.directions import (
 )
 from t2f_runtime.identikit.exact import Doubles
 from t2f_runtime.identikit.face import Face, first_face, mix, morph_amounts
-from t2f_runtime.identikit.given import continued, finite_number
+from t2f_runtime.identikit.given import check_text, continued, finite_number
 from t2f_runtime.identikit.history import History
 from t2f_runtime.identikit.named_face import (
     NamedFace,
@@ -112,6 +112,10 @@ class Session(History):
         Raises:
             ArgumentError: There are none, one is named twice, or is not on the screen.
         """
+        if not isinstance(places, Iterable):
+            raise ArgumentError(
+                f"places must be a list of places, such as [3, 7], not {places!r:.50}"
+            )
         checked = [check_place(self.case, place) for place in places]
         if not checked:
             raise ArgumentError("choose at least one face")
@@ -225,7 +229,7 @@ class Session(History):
             DescriptionError: The model cannot read them, or takes no text.
         """
         self._require_text("lock")
-        name = " ".join(name.split())
+        name = " ".join(check_text("the name of a lock", name).split())
         if name in self.locks:
             raise ArgumentError(f"{name!r:.80} is locked already")
         if len(self.locks) >= MAXIMUM_LOCKS:
@@ -244,7 +248,7 @@ class Session(History):
         Raises:
             ArgumentError: Nothing is locked under it.
         """
-        name = " ".join(name.split())
+        name = " ".join(check_text("the name of a lock", name).split())
         if name not in self.locks:
             held = ", ".join(self.locks) or "nothing"
             raise ArgumentError(f"{name!r:.80} is not locked; what is: {held}")

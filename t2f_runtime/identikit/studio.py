@@ -11,7 +11,7 @@ from t2f_runtime.bundle import identify
 from t2f_runtime.engines.running import RunningEngine
 from t2f_runtime.errors import ArgumentError, DescriptionError
 from t2f_runtime.generator import Pictures
-from t2f_runtime.identikit.face import Face, Reading, vector
+from t2f_runtime.identikit.face import Face, Reading, check_is_face, vector
 from t2f_runtime.latent import Floats
 from t2f_runtime.manifest import Manifest
 from t2f_runtime.picture_facts import picture_hash as picture_hash  # noqa: PLC0414 (taken from here)
@@ -98,13 +98,14 @@ class Studio:
                 self._readings.popitem(last=False)
         return reading
 
-    def check_bundle(self, faces: Sequence[Face]) -> None:
-        """Refuses faces of another bundle, which this one would draw as others, if at all.
+    def check_faces(self, faces: Sequence[Face]) -> None:
+        """Refuses what are no faces, and those of a bundle that draws others, if any.
 
         Raises:
             ArgumentError: One is.
         """
         for face in faces:
+            check_is_face(face)
             if face.bundle_id != self.bundle_id:
                 raise ArgumentError(
                     f"face {face.name} is of the bundle {face.bundle_id[:12]}, and this is "
@@ -120,7 +121,7 @@ class Studio:
         Raises:
             ArgumentError: A face is of another bundle, or memory does not hold so many.
         """
-        self.check_bundle(faces)
+        self.check_faces(faces)
         pictures = empty_pictures(len(faces), self.generator.image_size)
         for place, face in enumerate(faces):
             pictures[place] = self._draw(face)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from t2f_runtime.errors import ArgumentError
+from t2f_runtime.identikit.given import check_text
 
 _FOLLOWING = frozenset(
     {"has", "having", "in", "is", "looking", "wearing", "who", "with", "without"}
@@ -174,7 +175,7 @@ def find_pair(words: str) -> Pair:
     Raises:
         ArgumentError: There are no words.
     """
-    plain = " ".join(words.split()).strip(".,;!…").strip()
+    plain = " ".join(check_text("words", words).split()).strip(".,;!…").strip()
     if not plain:
         raise ArgumentError('name what to change, such as "older" or "with a beard"')
     known = KNOWN_PAIRS.get(plain.lower())

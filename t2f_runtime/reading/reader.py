@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from t2f_runtime.errors import DescriptionError
+from t2f_runtime.errors import ArgumentError, DescriptionError
 from t2f_runtime.latent import Floats
 from t2f_runtime.manifest import WORDS
 from t2f_runtime.text import Tokenizer
@@ -52,6 +52,21 @@ class DescriptionReader:
                 raise DescriptionError(f"{place}: {error}") from error
         return rows
 
+    def check_lists(self, texts: object, seeds: object) -> None:
+        """Refuses what are no lists of descriptions and of seeds; otherwise as `check_presence`.
+
+        Raises:
+            ArgumentError: They are none: one text, a set, or what can be gone through only once.
+            DescriptionError: As `check_presence`.
+        """
+        if isinstance(texts, str):
+            raise ArgumentError("texts is one description; give a list, or call generate")
+        if texts is not None and not _is_list(texts):
+            raise ArgumentError(f"texts must be a list of descriptions, not {_type_of(texts)}")
+        if seeds is not None and (isinstance(seeds, str) or not _is_list(seeds)):
+            raise ArgumentError(f"seeds must be a list of whole numbers, not {_type_of(seeds)}")
+        self.check_presence(is_given=texts is not None)
+
     def check_presence(self, *, is_given: bool) -> None:
         """Refuses a description where the model takes none, and none where it takes one.
 
@@ -94,3 +109,12 @@ def open_words(bundle: "Bundle") -> "WordList | None":
     from t2f_runtime.reading.word_list import open_words as read_words  # noqa: PLC0415 (as above)
 
     return read_words(bundle)
+
+
+def _is_list(values: object) -> bool:
+    """Whether it has a length and an order, as lists, tuples and arrays have."""
+    return hasattr(values, "__len__") and hasattr(values, "__getitem__")
+
+
+def _type_of(value: object) -> str:
+    return type(value).__name__

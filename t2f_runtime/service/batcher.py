@@ -1,6 +1,5 @@
 """The queue before a generator: bounded, fair, and drawn by one thread."""
 
-import math
 import os
 import threading
 import weakref
@@ -9,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from t2f_runtime.cancellation import Cancellation
+from t2f_runtime.cancellation import Cancellation, check_cancellation, is_time
 from t2f_runtime.errors import ArgumentError, ClosedError, DescriptionError
 from t2f_runtime.generator import MAXIMUM_FACES, FaceGenerator
 from t2f_runtime.latent import Floats, check_latents, check_whole_number
@@ -77,8 +76,8 @@ class DynamicBatcher:
         faces_per_run = check_whole_number(
             "faces_per_run", faces_per_run, largest=_MAXIMUM_FACES_PER_RUN, least=1
         )
-        if not math.isfinite(wait_seconds) or wait_seconds < 0:
-            raise ArgumentError(f"wait_seconds is {wait_seconds}; it must be 0 or more")
+        if not is_time(wait_seconds):
+            raise ArgumentError(f"wait_seconds is {wait_seconds!r:.50}; it must be 0 or more")
         if wait_seconds and faces_per_run == 1:
             raise ArgumentError(
                 "waiting for company gains nothing while faces_per_run is 1; raise it, or leave "
@@ -143,6 +142,7 @@ class DynamicBatcher:
         """
         if text is not None and not isinstance(text, str):
             raise DescriptionError(f"a description must be text (str), not {type(text).__name__}")
+        check_cancellation(cancellation)
         seed = check_whole_number("seed", seed)
         faces = 1
         if count is not None:
