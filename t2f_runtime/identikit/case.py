@@ -8,8 +8,8 @@ from msgspec import Meta
 from t2f_runtime.errors import ArgumentError
 from t2f_runtime.identikit.case_checks import check_steps
 from t2f_runtime.identikit.errors import CaseError
-from t2f_runtime.identikit.face import Face, Vector, latents
-from t2f_runtime.identikit.studio import Drawing, bundle_id_of, picture_hash
+from t2f_runtime.identikit.face import Face, Vector
+from t2f_runtime.identikit.studio import Drawing, bundle_id_of
 from t2f_runtime.latent import LARGEST_SEED
 from t2f_runtime.manifest_fields import Count, Sha256, Size
 
@@ -152,7 +152,16 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         )
 
     def check(self, generator: Drawing) -> int:
-        """Draws every picture again, and holds it against the hash of what was shown.
+        """Does every step again and draws every picture, and holds all of it against what is kept.
+
+        It shows that the case is one that a session makes: descriptions are read, candidates drawn,
+        children bred and faces moved and mixed as the case says, every picture is the one whose
+        hash is kept, to the bit, and words, choices and locks lead from each step to the next. It
+        takes as long as the session's own drawing did.
+
+        It does not show that it is the case of that day, for whoever has the bundle can make
+        another: who did what and when, and what was chosen last, are in the log (`CaseLog.check`).
+        Nor does it show where a face of another case comes from that was mixed in: that case does.
 
         Args:
             generator: Of the case's bundle, on the engine of the session: others draw the same
@@ -162,22 +171,12 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
             How many pictures there are, all of them the same to the bit.
 
         Raises:
-            CaseError: A picture differs, or the generator is of another bundle.
+            CaseError: A step or a picture differs, or the generator is of another bundle.
         """
-        self.check_bundle(generator)
-        count = 0
-        for step in self.steps:
-            for shown in step.made:
-                picture = generator.draw(latents([shown.face]))[0]
-                if picture_hash(picture) != shown.picture:
-                    raise CaseError(
-                        f"step {step.number} ({step.operation}) is the first that differs: "
-                        f"{generator.engine} draws face {shown.face.name} otherwise than it was "
-                        f"shown, by {step.engine}; check with that engine, and if that differs "
-                        "too, the case has been altered"
-                    )
-                count += 1
-        return count
+        # Here, not above: a session, which does the steps, is made of cases.
+        from t2f_runtime.identikit.replay import replay_case  # noqa: PLC0415
+
+        return replay_case(self, generator)
 
     def check_bundle(self, generator: Drawing) -> None:
         """Refuses a generator of another bundle.

@@ -6,10 +6,12 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from t2f_runtime.errors import ArgumentError
-from t2f_runtime.identikit.case import Case
+from t2f_runtime.identikit.case import Case, Step
 from t2f_runtime.identikit.errors import CaseError
 from t2f_runtime.identikit.face import Face, check_face
 from t2f_runtime.latent import check_whole_number
+
+_OTHER = " of another case, latent "
 
 
 class NamedFace(NamedTuple):
@@ -49,7 +51,7 @@ def find_face(case: Case, which: int | str | Face) -> NamedFace:
     check_face(which)
     digest = hashlib.sha256(which.latent().tobytes()).hexdigest()
     foreign = replace(which, name=f"{which.name} of another case")
-    return NamedFace(foreign, f"{foreign.name}, latent {digest}", given=which)
+    return NamedFace(foreign, f"{which.name}{_OTHER}{digest}", given=which)
 
 
 def check_place(case: Case, place: int) -> int:
@@ -65,6 +67,22 @@ def labels(first: NamedFace, second: NamedFace) -> dict[str, str]:
 def of_other_cases(*faces: NamedFace) -> tuple[Face, ...]:
     """Those of some faces that are of other cases, as they came."""
     return tuple(face.given for face in faces if face.given is not None)
+
+
+def mixed_faces(step: Step) -> tuple[int | str | Face, ...]:
+    """What a step that mixes two faces was given, for `find_face`.
+
+    Raises:
+        ArgumentError: The case lacks one of them.
+    """
+    others = iter(step.given)
+    found: list[str | Face] = []
+    for name in ("first", "second"):
+        label = step.arguments.get(name)
+        if not isinstance(label, str):
+            raise ArgumentError(f"the step does not say which face is the {name}")
+        found.append(next(others, label) if _OTHER in label else label)
+    return tuple(found)
 
 
 def _has(case: Case, face: Face) -> bool:

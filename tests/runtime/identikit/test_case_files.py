@@ -3,6 +3,7 @@ import os
 import stat
 
 import msgspec
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -116,6 +117,99 @@ def test_the_check_finds_a_face_that_was_changed(change, generator):
         load_case(change(older)).case.check(generator)
 
 
+def set_in(*path, to):
+    def edit(case):
+        for key in path[:-1]:
+            case = case[key]
+        case[path[-1]] = to
+
+    return edit
+
+
+def call_it_the_mayor(case):
+    case["steps"][0]["arguments"]["description"] = "the mayor"
+    for step in case["steps"]:
+        for made in step["made"]:
+            made["face"]["descriptions"] = ["the mayor"]
+
+
+def choose_another(case):
+    case["steps"][2]["arguments"]["places"] = [1, 3]
+    case["steps"][2]["chosen"] = [1, 3]
+
+
+DIFFERS = r"is the first that differs: done again on onnx-cpu .*, it "
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (call_it_the_mayor, rf"step 0 \(start\) {DIFFERS}reads the words of face 0.00 otherwise"),
+        (choose_another, rf"step 3 \(breed\) {DIFFERS}"),
+        (set_in("steps", 2, "chosen", to=[3]), rf"step 2 \(choose\) {DIFFERS}chooses others"),
+        (set_in("steps", 1, "arguments", "count", to=9), rf"step 1 \(candidates\) {DIFFERS}"),
+        (
+            set_in("steps", 1, "arguments", "indices", to=[0]),
+            rf"step 1 \(candidates\) {DIFFERS}has other arguments",
+        ),
+        (
+            set_in("steps", 5, "arguments", "amount", to=0.21),
+            rf"step 5 \(more\) {DIFFERS}gives face 5.00 another shift",
+        ),
+        (
+            set_in("steps", 5, "made", 0, "face", "descriptions", to=["the mayor"]),
+            rf"step 5 \(more\) {DIFFERS}gives face 5.00 other descriptions",
+        ),
+        (
+            set_in("steps", 5, "made", 0, "face", "made_by", to="less older"),
+            rf"step 5 \(more\) {DIFFERS}gives face 5.00 another made_by",
+        ),
+        (
+            set_in("steps", 6, "arguments", "name", to="older"),
+            rf"step 6 \(lock\) {DIFFERS}points elsewhere",
+        ),
+        (set_in("steps", 6, "locks", to=[]), rf"step 6 \(lock\) {DIFFERS}has other locks"),
+        (set_in("steps", 6, "screen", to=["0.00"]), rf"step 6 .* {DIFFERS}shows other faces"),
+        (set_in("steps", 3, "generation", to=4), rf"step 3 .* {DIFFERS}has another generation"),
+        (set_in("steps", 7, "given", to=[]), r"step 7 \(mix\) cannot be done again: this case has"),
+        (
+            set_in("steps", 4, "operation", to="pick"),
+            r"step 4 \(pick\) is an operation that no T2F knows",
+        ),
+        (set_in("steps", 4, "arguments", to={}), r"step 4 \(choose\) cannot be done again: places"),
+        (
+            set_in("steps", 3, "arguments", "count", to="4"),
+            r"step 3 .* cannot be done again: count",
+        ),
+    ],
+)
+def test_the_check_does_every_step_again(change, generator, edit, message):
+    case = load_case(change(edit)).case
+    with pytest.raises(CaseError, match=message):
+        case.check(generator)
+
+
+@pytest.mark.parametrize(("rounding", "is_same"), [(1e-5, True), (1e-2, False)])
+def test_readings_may_differ_by_what_processors_round(session, tiny_bundle, rounding, is_same):
+    class Rounding(FaceGenerator):
+        def condition(self, text):
+            mean, log_variance = super().condition(text)
+            return mean + np.float32(rounding), log_variance
+
+    other = Rounding.load(tiny_bundle)
+    if is_same:
+        assert session.case.check(other) == 9
+    else:
+        with pytest.raises(CaseError, match=r"step 0 \(start\) .* reads the words of face 0.00"):
+            session.case.check(other)
+
+
+def test_a_model_without_text_is_checked_too(textless):
+    session = Session.start(None, textless, seed=3).candidates(4).choose([1, 2]).breed(4)
+    session = session.morph(0, Session.start(None, textless, seed=8), 3).choose([1])
+    assert session.undo(2).candidates(4).case.check(textless) == 1 + 4 + 2 + 3 + 4
+
+
 def test_another_engine_has_the_faces_but_not_the_check(saved, tiny_bundle, session):
     """float16 stands for any engine whose pixels differ."""
 
@@ -128,15 +222,6 @@ def test_another_engine_has_the_faces_but_not_the_check(saved, tiny_bundle, sess
     assert loaded.screen == session.screen
     with pytest.raises(CaseError, match=r"step 0 \(start\) is the first that differs"):
         loaded.case.check(darker)
-
-
-def set_in(*path, to):
-    def edit(case):
-        for key in path[:-1]:
-            case = case[key]
-        case[path[-1]] = to
-
-    return edit
 
 
 @pytest.mark.parametrize(
