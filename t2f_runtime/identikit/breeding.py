@@ -40,6 +40,10 @@ def breed_faces(
 ) -> tuple[Face, ...]:
     """Makes children of some parents: every pair of them in turn, each child by crossover, mutated.
 
+    Where the parents' words or sliders differ, each parent gives its own to as many children: words
+    are not mixed, so that a witness sees faces of the one description or the other, and a child can
+    be described further.
+
     Args:
         parents: At least one; of one alone, children are its mutations.
         count: How many children.

@@ -6,6 +6,7 @@ from typing import Annotated
 import msgspec
 import numpy as np
 from msgspec import Meta
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from t2f_runtime.errors import ArgumentError
@@ -77,7 +78,7 @@ class Face(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     seed: int
     """The seed of its session."""
     index: int | None
-    """Which candidate of the seed it was at first; None for a child or a mixed face."""
+    """Which candidate of the seed it was at first; None for a child or a mixture of two faces."""
     reading: Reading
     """What the words say."""
     epsilon: Vector
@@ -165,7 +166,8 @@ def mix(first: Face, second: Face, amount: float) -> Face:
     Args:
         first: A face.
         second: Another of the same bundle.
-        amount: 0 gives the latent of the first, 1 that of the second.
+        amount: 0 gives the first and 1 the second, with their own descriptions and index; between
+            them, a face follows the descriptions of both.
 
     Raises:
         ArgumentError: The faces are of two bundles, follow more than 256 descriptions together, or
@@ -179,6 +181,12 @@ def mix(first: Face, second: Face, amount: float) -> Face:
             f"the faces are of the bundles {first.bundle_id[:12]} and {second.bundle_id[:12]}; "
             "only faces of one bundle can be mixed"
         )
+    if not 0 <= amount <= 1:
+        raise ArgumentError(f"the amount is {amount:g}; it must be 0 to 1")
+    if amount in {0.0, 1.0}:
+        end = second if amount else first
+        own = (end.name,) if end.name else ()
+        return replace(end, name="", made_by=f"mix {amount:g}", parents=own)
     descriptions = tuple(dict.fromkeys(first.descriptions + second.descriptions))
     if len(descriptions) > MAXIMUM_DESCRIPTIONS:
         raise ArgumentError(
@@ -187,7 +195,6 @@ def mix(first: Face, second: Face, amount: float) -> Face:
         )
 
     def straight(start: bytes, end: bytes) -> bytes:
-        # In this form, 0 and 1 give start and end to the bit.
         return vector(array(start) * (1 - amount) + array(end) * amount)
 
     def over_the_sphere(start: bytes, end: bytes) -> bytes:

@@ -56,7 +56,7 @@ def export_page(
     faces: Sequence[Face],
     *,
     time: datetime,
-    tells_description: bool,
+    tells_description: bool = False,
     fonts: Sequence[str | Path] = (),
     replaces: bool = False,
 ) -> PictureFacts:

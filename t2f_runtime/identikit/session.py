@@ -106,8 +106,9 @@ class Session(History):
         """Chooses the faces that what follows works on.
 
         Args:
-            places: Their places on the screen, the closest first: from it, children and mixtures
-                take words and sliders where those differ.
+            places: Their places on the screen, the closest first: that one is `face`, whose words
+                and sliders new candidates have. Children have those of each chosen face in turn,
+                and mixtures those of both.
 
         Raises:
             ArgumentError: There are none, one is named twice, or is not on the screen.
@@ -126,7 +127,8 @@ class Session(History):
     def breed(self, count: int = 18) -> "Session":
         """Shows the next generation: the chosen faces, and their children.
 
-        Children have a part of each parent, and something new, the less of it the more generations
+        Children have the words and sliders of one chosen face, of each in turn, and a part of its
+        chance and of another's. They have something new, too, the less of it the more generations
         have been bred; see `t2f_runtime.identikit.breeding`.
 
         Args:
@@ -272,7 +274,7 @@ class Session(History):
             first: A place on the screen, the name of a face of this case, a face, or another
                 witness's session, whose face it is.
             second: As `first`.
-            amount: 0 gives the first, 1 the second.
+            amount: 0 gives the first and 1 the second, each with its own descriptions.
 
         Raises:
             ArgumentError: There is no such face, or the amount is out of range.

@@ -153,6 +153,14 @@ def test_a_mixed_face_and_one_without_words_are_refused(generator, textless):
         explain(textless, face)
 
 
+def test_the_ends_of_a_morph_are_explained(generator):
+    way = Session.start("a bald man", generator).describe("a woman").morph("0.00", 0, 3)
+    assert explain(generator, way.screen[0]).description == "a bald man"
+    assert explain(generator, way.screen[2]).description == "a woman"
+    with pytest.raises(ArgumentError, match="was mixed of 2 descriptions"):
+        explain(generator, way.screen[1])
+
+
 def test_a_face_of_another_bundle_is_refused(generator, sibling, textless):
     face = Session.start("a bald man", generator).face
     for other in (sibling, textless):

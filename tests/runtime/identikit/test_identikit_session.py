@@ -86,6 +86,17 @@ def test_the_next_generation_keeps_its_parents(screen):
     assert children.chosen == ()
 
 
+def test_each_chosen_face_gives_its_words_and_sliders_to_children_in_turn(start):
+    way = start.describe("a woman").more("older", 0.2).morph("0.00", 0, 3).choose([2, 0])
+    children = way.breed(6).screen[2:]
+    woman, man = way.chosen
+    assert [child.descriptions for child in children] == [("a woman",), (TEXT,)] * 2
+    assert [child.reading for child in children] == [woman.reading, man.reading] * 2
+    assert [child.shift for child in children] == [woman.shift, man.shift] * 2
+    assert way.face == woman
+    assert {face.descriptions for face in way.candidates(3).screen} == {("a woman",)}
+
+
 def test_each_generation_narrows_until_there_are_new_candidates(screen):
     first = screen.choose([1]).breed(4)
     second = first.choose([2]).breed(4)
@@ -242,6 +253,20 @@ def test_faces_mix_by_place_by_name_and_with_another_witness(screen, generator):
     assert label.startswith("0.00 of another case, latent ")
     assert with_other.face.parents == ("1.02", "0.00 of another case")
     assert screen.compare(2, other).second == "0.00 of another case"
+
+
+def test_the_ends_of_a_way_are_the_faces_themselves(start):
+    session = start.describe("a woman with glasses")
+    way = session.morph("0.00", 0, 3)
+    first, middle, last = way.screen
+    for end, face in ((first, start.face), (last, session.face)):
+        assert (end.descriptions, end.seed, end.index) == (face.descriptions, face.seed, face.index)
+        assert end.parents == (face.name,)
+        assert end.latent().tobytes() == face.latent().tobytes()
+    assert (middle.descriptions, middle.index) == ((TEXT, "a woman with glasses"), None)
+    assert way.choose([0]).describe("… and a hat").face.descriptions == (f"{TEXT} and a hat",)
+    mixed = session.mix("0.00", 0, 1)
+    assert mixed.describe("… and a hat").face.descriptions == ("a woman with glasses and a hat",)
 
 
 def test_a_morph_shows_both_ends(screen):

@@ -109,7 +109,7 @@ def test_the_page_is_a4_and_holds_the_enlarged_face(generator, face, tmp_path):
 @needs_fpdf
 def test_the_words_are_on_the_page_only_where_asked_for(generator, face, tmp_path):
     path = tmp_path / "face.pdf"
-    facts = export_page(path, generator, [face], time=NOW, tells_description=False)
+    facts = export_page(path, generator, [face], time=NOW)
     assert "bald" not in text_of(path)
     assert facts.description is None
     assert facts.description_sha256 in text_of(path)
