@@ -234,6 +234,15 @@ def utc_text(time: datetime) -> str:
 def picture_hash(picture: Pictures) -> str:
     """SHA-256 of pixels, row by row, in lower-case hexadecimal.
 
+    Example:
+        >>> from t2f_runtime import FaceGenerator
+        >>> from t2f_runtime.identikit import Session, picture_hash
+        >>> generator = FaceGenerator.load("tests/runtime/tiny_bundle")
+        >>> session = Session.start("a bald man", generator, seed=7)
+        >>> drawn = generator.generate("a bald man", seed=7)
+        >>> picture_hash(drawn) == session.case.shown("0.00").picture
+        True
+
     Args:
         picture: Shape `(height, width, 3)`, uint8, RGB.
     """
@@ -301,6 +310,21 @@ def read_picture(path: str | Path) -> tuple[PictureFacts, Pictures]:
 
     The check finds damage, and pictures that were edited or saved anew by programs that keep the
     notes. It is no proof against somebody who writes other notes: content credentials are signed.
+
+    Example:
+        >>> import tempfile
+        >>> from datetime import datetime, timezone
+        >>> from pathlib import Path
+        >>> from t2f_runtime import FaceGenerator
+        >>> from t2f_runtime.identikit import Session, export_picture, read_picture
+        >>> generator = FaceGenerator.load("tests/runtime/tiny_bundle")
+        >>> face = Session.start("a bald man", generator, seed=7).face
+        >>> now = datetime(2026, 11, 24, 9, 30, tzinfo=timezone.utc)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     written = export_picture(Path(folder) / "face.png", generator, face, time=now)
+        ...     facts, pixels = read_picture(Path(folder) / "face.png")
+        >>> facts == written, bool((pixels == generator.generate("a bald man", seed=7)).all())
+        (True, True)
 
     Args:
         path: The picture.

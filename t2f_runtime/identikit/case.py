@@ -29,7 +29,17 @@ Word = Annotated[str, Meta(max_length=64)]
 
 
 class ShownFace(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A face and the picture that was shown of it."""
+    """A face and the picture that was shown of it.
+
+    Example:
+        >>> from t2f_runtime import FaceGenerator
+        >>> from t2f_runtime.identikit import Session, picture_hash
+        >>> generator = FaceGenerator.load("tests/runtime/tiny_bundle")
+        >>> session = Session.start("a bald man", generator)
+        >>> shown = session.case.shown("0.00")
+        >>> shown.face == session.face, shown.picture == picture_hash(session.pictures()[0])
+        (True, True)
+    """
 
     face: Face
     """What it is made of."""
@@ -38,7 +48,16 @@ class ShownFace(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One step of a session, and how things stand after it."""
+    """One step of a session, and how things stand after it.
+
+    Example:
+        >>> from t2f_runtime import FaceGenerator
+        >>> from t2f_runtime.identikit import Session
+        >>> generator = FaceGenerator.load("tests/runtime/tiny_bundle")
+        >>> step = Session.start("a bald man", generator).candidates(4).choose([3, 1]).step
+        >>> step.number, step.operation, step.arguments, step.chosen
+        (2, 'choose', {'places': (3, 1)}, (3, 1))
+    """
 
     number: Number
     """Its place among the case's steps, from 0."""

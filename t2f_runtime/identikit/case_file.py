@@ -20,7 +20,16 @@ _FORMAT = "t2f identikit case"
 
 
 class CaseFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a case file holds."""
+    """What a case file holds.
+
+    Example:
+        >>> from t2f_runtime import FaceGenerator
+        >>> from t2f_runtime.identikit import CaseFile, Session
+        >>> generator = FaceGenerator.load("tests/runtime/tiny_bundle")
+        >>> held = CaseFile(case=Session.start("a bald man", generator).case, log=None)
+        >>> held.case.step.operation
+        'start'
+    """
 
     case: Case
     """The case."""
@@ -43,6 +52,18 @@ def save_case(path: str | Path, case: Case, log: LogMark | None = None) -> None:
     """Writes a case file; what lay there is replaced only when all of it is on the disk.
 
     The file is for its owner alone to read and write (mode 0600; on Windows, as its folder is).
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from t2f_runtime import FaceGenerator
+        >>> from t2f_runtime.identikit import Session, load_case, save_case
+        >>> generator = FaceGenerator.load("tests/runtime/tiny_bundle")
+        >>> case = Session.start("a bald man", generator).case
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     save_case(Path(folder) / "17.case", case)
+        ...     load_case(Path(folder) / "17.case").case == case
+        True
 
     Args:
         path: The file; its folder is made if missing.
@@ -72,6 +93,14 @@ def save_case(path: str | Path, case: Case, log: LogMark | None = None) -> None:
 
 def load_case(path: str | Path) -> CaseFile:
     """Reads a case file, and checks that its steps fit together.
+
+    Example:
+        >>> from t2f_runtime.identikit import CaseError, load_case
+        >>> try:
+        ...     load_case("tests/runtime/tiny_bundle/manifest.json")
+        ... except CaseError as error:
+        ...     print(str(error)[:56])
+        tests/runtime/tiny_bundle/manifest.json is no case file:
 
     Raises:
         CaseError: It cannot be read, is no case file, of another version, or damaged.

@@ -200,6 +200,21 @@ def repair_log(path: str | Path, *, operator: str | None = None, clock: Clock = 
 
     The lines before it stay as they are; either all of this happens or nothing does.
 
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from t2f_runtime import FaceGenerator
+        >>> from t2f_runtime.identikit import CaseLog, Session, repair_log
+        >>> generator = FaceGenerator.load("tests/runtime/tiny_bundle")
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     log = CaseLog.open(Path(folder) / "17.log")
+        ...     session = Session.start("a bald man", generator, log=log)
+        ...     with log.path.open("a") as file:
+        ...         _ = file.write('{"line":2,"prev')  # the power fails
+        ...     lost = repair_log(log.path, operator="technician")
+        ...     lost, CaseLog.open(log.path).mark.lines
+        (15, 2)
+
     Args:
         path: The log.
         operator: Who repairs it, in 256 characters at most.

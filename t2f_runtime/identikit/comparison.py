@@ -30,7 +30,17 @@ LEAST_TRAIT = 0.5
 
 
 class Trait(msgspec.Struct, frozen=True, kw_only=True):
-    """A slider that stands elsewhere on two faces."""
+    """A slider that stands elsewhere on two faces.
+
+    Example:
+        >>> from t2f_runtime import FaceGenerator
+        >>> from t2f_runtime.identikit import Session
+        >>> generator = FaceGenerator.load("tests/runtime/tiny_bundle")
+        >>> session = Session.start("a bald man", generator).more("a beard", 1)
+        >>> trait = session.compare("0.00", "1.00").traits[0]
+        >>> trait.words, trait.second > trait.first
+        ('a beard', True)
+    """
 
     words: str
     """What it is of."""

@@ -38,7 +38,17 @@ _KEPT_OUT: Final = {"builder": {"thumbnail": {"enabled": False}}}
 
 
 class Credentials(msgspec.Struct, frozen=True, kw_only=True):
-    """What the content credentials of a picture say, after they were checked."""
+    """What the content credentials of a picture say, after they were checked.
+
+    Example:
+        Where `signed` is the path of a picture that the kiosk signed, and `root` that of its root
+        certificate:
+
+        >>> from t2f_runtime.identikit import Credentials, read_credentials
+        >>> credentials = read_credentials(signed, trusted=[root])
+        >>> isinstance(credentials, Credentials), credentials.common_name, credentials.is_trusted
+        (True, 'Kiosk 17', True)
+    """
 
     issuer: str | None
     """The organisation in the certificate of whoever signed."""
@@ -65,6 +75,25 @@ def sign_picture(
     The picture is replaced once it is signed and the signature was checked; its pixels and notes
     stay as they are. Nothing else is signed: a file that T2F did not write, or that was altered, is
     refused. No time server is asked, so the time is the word of this machine.
+
+    Example:
+        Where `certificate` and `private_key` are paths of files in PEM:
+
+        >>> import tempfile
+        >>> from datetime import datetime, timezone
+        >>> from pathlib import Path
+        >>> from t2f_runtime import FaceGenerator
+        >>> from t2f_runtime.identikit import Session, export_picture
+        >>> from t2f_runtime.identikit import read_credentials, sign_picture
+        >>> generator = FaceGenerator.load("tests/runtime/tiny_bundle")
+        >>> face = Session.start("a bald man", generator, seed=7).face
+        >>> now = datetime(2026, 11, 24, 9, 30, tzinfo=timezone.utc)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = Path(folder) / "face.png"
+        ...     _ = export_picture(path, generator, face, time=now)
+        ...     sign_picture(path, certificate=certificate, private_key=private_key)
+        ...     read_credentials(path).time
+        '2026-11-24T09:30:00Z'
 
     Args:
         path: A PNG of `export_picture` or `export_sheet`.
@@ -104,6 +133,13 @@ def sign_picture(
 
 def read_credentials(path: str | Path, *, trusted: Sequence[str | Path] = ()) -> Credentials:
     """Checks the content credentials of a picture of T2F, and says what is in them.
+
+    Example:
+        Where `signed` is the path of a picture that somebody signed:
+
+        >>> from t2f_runtime.identikit import read_credentials
+        >>> read_credentials(signed).is_trusted  # nobody was said to be
+        False
 
     Args:
         path: The picture.

@@ -28,7 +28,20 @@ Reader = Callable[[str], Reading]
 
 @dataclass(frozen=True, slots=True)
 class Direction:
-    """Where words point in the space of conditions, and how far faces lie apart along it."""
+    """Where words point in the space of conditions, and how far faces lie apart along it.
+
+    Example:
+        >>> from t2f_runtime import FaceGenerator
+        >>> from t2f_runtime.identikit import SLIDER_END, Session
+        >>> generator = FaceGenerator.load("tests/runtime/tiny_bundle")
+        >>> session = Session.start("a bald man", generator)
+        >>> direction = session.direction("older")
+        >>> before = direction.position(session.face)
+        >>> round(direction.position(session.more("older", 0.5).face) - before, 3)
+        0.5
+        >>> -SLIDER_END <= before <= SLIDER_END
+        True
+    """
 
     words: str
     """What was asked for."""

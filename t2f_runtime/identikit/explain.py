@@ -32,7 +32,16 @@ names of features by 7 to 50; "and" and "is" lie between."""
 
 
 class WordEffect(msgspec.Struct, frozen=True, kw_only=True):
-    """What one word of a description does to the picture."""
+    """What one word of a description does to the picture.
+
+    Example:
+        >>> from t2f_runtime import FaceGenerator
+        >>> from t2f_runtime.identikit import explain_text
+        >>> generator = FaceGenerator.load("tests/runtime/tiny_bundle")
+        >>> effect = explain_text(generator, "a bald man", seed=7).words[1]
+        >>> effect.word, effect.start, effect.end, effect.difference > 0, effect.seen
+        ('bald', 2, 6, True, None)
+    """
 
     word: str
     """The word as it was written."""
@@ -72,6 +81,17 @@ class Explanation:
     Words that go together share what they do: without "dark", "dark hair" is still hair, and a
     second word that says the same hides the first. So a word of no effect may be one that the
     others already say, and a word that the model never saw may still have one.
+
+    Example:
+        >>> from t2f_runtime import FaceGenerator
+        >>> from t2f_runtime.identikit import explain_text
+        >>> generator = FaceGenerator.load("tests/runtime/tiny_bundle")
+        >>> explanation = explain_text(generator, "a bald man with glasses", seed=7)
+        >>> explanation.maps.shape
+        (5, 8, 8)
+        >>> strongest = explanation.strongest()[0]
+        >>> strongest.difference == max(effect.difference for effect in explanation.words)
+        True
     """
 
     description: str
@@ -156,6 +176,14 @@ def explain_text(
     generator: Drawing, description: str, *, seed: int = 0, index: int = 0
 ) -> Explanation:
     """As `explain`, of the face that `FaceGenerator.generate` draws.
+
+    Example:
+        >>> from t2f_runtime import FaceGenerator
+        >>> from t2f_runtime.identikit import explain_text
+        >>> generator = FaceGenerator.load("tests/runtime/tiny_bundle")
+        >>> explanation = explain_text(generator, "a bald man", seed=7)
+        >>> bool((explanation.picture == generator.generate("a bald man", seed=7)).all())
+        True
 
     Args:
         generator: What draws.

@@ -26,6 +26,14 @@ def explanation_sheet(explanation: Explanation) -> Image.Image:
     All words share one scale, so that a pale picture is a word of little effect; words that did
     practically nothing are written in grey, and words that training never had are called unseen.
 
+    Example:
+        >>> from t2f_runtime import FaceGenerator
+        >>> from t2f_runtime.identikit import explain_text, explanation_sheet
+        >>> generator = FaceGenerator.load("tests/runtime/tiny_bundle")
+        >>> sheet = explanation_sheet(explain_text(generator, "a bald man", seed=7))
+        >>> sheet.mode, sheet.width > 4 * 128
+        ('RGB', True)
+
     Args:
         explanation: Of one face.
 

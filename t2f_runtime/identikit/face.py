@@ -34,6 +34,14 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """What the text encoder read in a description; both are empty for a model without text.
 
     Kept with every step, so that a case gives the same latents on every engine.
+
+    Example:
+        >>> from t2f_runtime import FaceGenerator
+        >>> from t2f_runtime.identikit import Session
+        >>> generator = FaceGenerator.load("tests/runtime/tiny_bundle")
+        >>> face = Session.start("a bald man", generator).face
+        >>> len(face.reading.mean) == len(face.reading.deviation) == 4 * 4  # 4 values of float32
+        True
     """
 
     mean: Vector
@@ -113,7 +121,16 @@ class Face(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 def latents(faces: Sequence[Face]) -> Floats:
-    """The latents of some faces, shape `(faces, latent)`, float32."""
+    """The latents of some faces, shape `(faces, latent)`, float32.
+
+    Example:
+        >>> from t2f_runtime import FaceGenerator
+        >>> from t2f_runtime.identikit import Session, latents
+        >>> generator = FaceGenerator.load("tests/runtime/tiny_bundle")
+        >>> session = Session.start("a bald man", generator).candidates(3)
+        >>> bool((generator.draw(latents(session.screen)) == session.pictures()).all())
+        True
+    """
     return np.stack([face.latent() for face in faces])
 
 

@@ -26,7 +26,21 @@ _NOT_A_LINE: Final = (msgspec.MsgspecError, ValueError, RecursionError)
 
 
 class LogMark(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where a log ended: a later log that lacks this line, or has another there, was altered."""
+    """Where a log ended: a later log that lacks this line, or has another there, was altered.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from t2f_runtime import FaceGenerator
+        >>> from t2f_runtime.identikit import CaseLog, LogMark, Session, verify_log
+        >>> generator = FaceGenerator.load("tests/runtime/tiny_bundle")
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     log = CaseLog.open(Path(folder) / "17.log")
+        ...     session = Session.start("a bald man", generator, log=log)
+        ...     mark = LogMark(lines=log.mark.lines, sha256=log.mark.sha256)  # as written on paper
+        ...     verify_log(log.path, mark).lines
+        1
+    """
 
     lines: Count
     """How many lines it had."""
@@ -68,7 +82,21 @@ class LogLine(
 
 
 class LogReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What a log that nobody altered says about itself."""
+    """What a log that nobody altered says about itself.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from t2f_runtime import FaceGenerator
+        >>> from t2f_runtime.identikit import CaseLog, Session
+        >>> generator = FaceGenerator.load("tests/runtime/tiny_bundle")
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     log = CaseLog.open(Path(folder) / "17.log")
+        ...     session = Session.start("a bald man", generator, seed=7, log=log)
+        ...     report = log.check(session.case, None)
+        >>> report.lines, report.seed, report.torn_bytes
+        (1, 7, 0)
+    """
 
     lines: int
     """How many whole lines it has."""
@@ -132,6 +160,23 @@ def check_operator(operator: str | None) -> None:
 
 def verify_log(path: str | Path, mark: LogMark | None = None) -> LogReport:
     """Reads a log and follows its chain from the first line to the last.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from t2f_runtime import FaceGenerator
+        >>> from t2f_runtime.identikit import CaseError, CaseLog, Session, verify_log
+        >>> generator = FaceGenerator.load("tests/runtime/tiny_bundle")
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     log = CaseLog.open(Path(folder) / "17.log")
+        ...     session = Session.start("a bald man", generator, log=log)
+        ...     altered = log.path.read_text().replace("bald", "tall")
+        ...     _ = log.path.write_text(altered)
+        ...     try:
+        ...         verify_log(log.path, log.mark)
+        ...     except CaseError as error:
+        ...         print(str(error).rpartition(": ")[2])
+        line 1 was altered
 
     Args:
         path: The log.

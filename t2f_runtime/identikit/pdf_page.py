@@ -66,6 +66,21 @@ def export_page(
     versions of the libraries. The pictures in it are enlarged; the hashes are of their pixels as
     they were drawn. What is too long for the page goes on on another.
 
+    Example:
+        >>> import tempfile
+        >>> from datetime import datetime, timezone
+        >>> from pathlib import Path
+        >>> from t2f_runtime import FaceGenerator
+        >>> from t2f_runtime.identikit import Session, export_page
+        >>> generator = FaceGenerator.load("tests/runtime/tiny_bundle")
+        >>> faces = Session.start("a bald man", generator, seed=7).screen
+        >>> now = datetime(2026, 11, 24, 9, 30, tzinfo=timezone.utc)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = Path(folder) / "face.pdf"
+        ...     facts = export_page(path, generator, faces, time=now, tells_description=True)
+        ...     path.read_bytes()[:5], facts.description
+        (b'%PDF-', 'a bald man')
+
     Args:
         path: The file, which ends in .pdf.
         generator: What draws.

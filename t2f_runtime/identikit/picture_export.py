@@ -94,6 +94,20 @@ def export_sheet(
 ) -> PictureFacts:
     """Draws faces into one PNG, each with its number and its name below it.
 
+    Example:
+        >>> import tempfile
+        >>> from datetime import datetime, timezone
+        >>> from pathlib import Path
+        >>> from t2f_runtime import FaceGenerator
+        >>> from t2f_runtime.identikit import Session, export_sheet
+        >>> generator = FaceGenerator.load("tests/runtime/tiny_bundle")
+        >>> faces = Session.start("a bald man", generator, seed=7).candidates(3).screen
+        >>> now = datetime(2026, 11, 24, 9, 30, tzinfo=timezone.utc)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     facts = export_sheet(Path(folder) / "faces.png", generator, faces, time=now)
+        >>> facts.count, facts.names
+        (3, '1.00 1.01 1.02')
+
     Args:
         path: As in `export_picture`.
         generator: What draws.
