@@ -20,7 +20,12 @@ from t2f_runtime.errors import ArgumentError, MissingPackageError, PictureError
 from t2f_runtime.generator import Pictures
 from t2f_runtime.identikit.face import Face
 from t2f_runtime.identikit.pdf_text import write_text
-from t2f_runtime.identikit.picture_export import check_export, faces_facts, write_export
+from t2f_runtime.identikit.picture_export import (
+    check_export,
+    check_is_list,
+    faces_facts,
+    write_export,
+)
 from t2f_runtime.identikit.studio import Drawing, Studio
 from t2f_runtime.picture_facts import PictureFacts, xmp_mark
 from t2f_runtime.sheet import enlarge
@@ -100,6 +105,7 @@ def export_page(
         MissingPackageError: The extra `pdf` is not installed.
         PictureError: There is a file already, it cannot be written, or no font has a letter.
     """
+    check_is_list(faces)
     if not 1 <= len(faces) <= MAXIMUM_FACES_ON_PAGE:
         raise ArgumentError(
             f"there are {len(faces)} faces; a page has 1 to {MAXIMUM_FACES_ON_PAGE}"

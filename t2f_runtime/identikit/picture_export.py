@@ -121,8 +121,7 @@ def export_sheet(
             time zone.
         PictureError: As in `export_picture`.
     """
-    if not isinstance(faces, Sequence):
-        raise ArgumentError(f"faces must be a list of faces, not {type(faces).__name__}")
+    check_is_list(faces)
     if not 1 <= len(faces) <= MAXIMUM_FACES:
         raise ArgumentError(f"there are {len(faces)} faces; a sheet has 1 to {MAXIMUM_FACES}")
     path = check_export(path, ".png", replaces=replaces)
@@ -169,6 +168,12 @@ def faces_facts(
         names=" ".join(face.name for face in faces if face.name) or None,
         faces_sha256=" ".join(picture_hash(picture) for picture in pictures),
     )
+
+
+def check_is_list(faces: object) -> None:
+    """Refuses what is no list of faces, such as one face; raises `ArgumentError`."""
+    if not isinstance(faces, Sequence):
+        raise ArgumentError(f"faces must be a list of faces, not {type(faces).__name__}")
 
 
 def check_export(path: str | Path, suffix: str, *, replaces: bool) -> Path:

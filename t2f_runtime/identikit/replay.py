@@ -37,6 +37,12 @@ _FACE_TEXTS: Final = {
     "index": "another index",
 }
 
+_ALTERED: Final = (
+    "the case has been altered, or its engine computes otherwise on this machine: check on the "
+    "machine of the session"
+)
+_OTHER_ENGINE: Final = "check with that engine, and if that differs too, the case has been altered"
+
 
 def replay_case(case: Case, generator: Drawing) -> int:
     """Draws and does every step again; see `Case.check`.
@@ -53,8 +59,8 @@ def replay_case(case: Case, generator: Drawing) -> int:
             difference = _done_otherwise(step, _again(case, step, studio), generator)
         if difference is not None:
             raise CaseError(
-                f"{_name(step)} is the first that differs: {difference}; check with that engine, "
-                "and if that differs too, the case has been altered"
+                f"{_name(step)} is the first that differs: {difference}; "
+                + (_ALTERED if step.engine == str(generator.engine) else _OTHER_ENGINE)
             )
         count += len(step.made)
     return count

@@ -220,8 +220,17 @@ def test_another_engine_has_the_faces_but_not_the_check(saved, tiny_bundle, sess
     darker = Darker.load(tiny_bundle)
     loaded = Session.load(saved, darker)
     assert loaded.screen == session.screen
-    with pytest.raises(CaseError, match=r"step 0 \(start\) is the first that differs"):
+    with pytest.raises(CaseError, match=r"step 0 \(start\) .* computes otherwise on this machine"):
         loaded.case.check(darker)
+
+
+def test_a_check_on_another_engine_says_which_it_was(change, generator):
+    def draw_with_a_pencil(case):
+        case["steps"][0]["engine"] = "a pencil"
+        case["steps"][0]["made"][0]["picture"] = "0" * 64
+
+    with pytest.raises(CaseError, match=r"shown, by a pencil; check with that engine, and if that"):
+        load_case(change(draw_with_a_pencil)).case.check(generator)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from t2f_runtime.identikit import (
     CaseLog,
     Session,
     explain,
+    export_page,
     export_picture,
     export_sheet,
     load_case,
@@ -120,6 +121,8 @@ def test_a_session_is_no_face(generator, session, tmp_path):
 def test_a_sheet_takes_a_list_of_faces(generator, tmp_path, faces):
     with pytest.raises(ArgumentError, match="faces must be a list of faces, not "):
         export_sheet(tmp_path / "a.png", generator, faces, time=NOW)
+    with pytest.raises(ArgumentError, match="faces must be a list of faces, not "):
+        export_page(tmp_path / "a.pdf", generator, faces, time=NOW)
 
 
 @pytest.mark.parametrize("amount", ["0.5", None, True, float("nan")])
