@@ -33,7 +33,7 @@ _PARAMS: dict[str, tuple[dict[str, Any], ...]] = {
     "identikit.start": (
         {"description": _WORDS, "seed": 7, "sliders": ["older"], "log": "a.log", "operator": "x"},
     ),
-    "identikit.load": ({"path": _CASE, "sliders": ["smiling"], "log": "b.log"},),
+    "identikit.load": ({"path": _CASE, "sliders": ["smiling"]},),
     "identikit.candidates": ({"session": 1, "count": 2, "pool": 3, "after_step": 3},),
     "identikit.choose": ({"session": 1, "places": [2, 0], "format": "rgb"},),
     "identikit.breed": ({"session": 1, "count": 3, "budget_ms": 9000},),

@@ -1,6 +1,6 @@
-import dataclasses
 import itertools
 
+import msgspec
 import pytest
 
 from t2f_runtime import Bundle
@@ -54,7 +54,7 @@ def test_a_gpu_times_its_runs_itself(tiny_bundle, monkeypatch):
 
     def open_on_gpu(bundle, wish):
         opened = open_engine(bundle, wish)
-        return dataclasses.replace(opened, generator=Session(opened.generator))
+        return msgspec.structs.replace(opened, generator=Session(opened.generator))
 
     monkeypatch.setattr("t2f_runtime.bench.stages.open_engine", open_on_gpu)
     staged = StagedGenerator(Bundle.open(tiny_bundle), ON_CPU)
