@@ -1,5 +1,6 @@
 """Files and folders that are complete or absent, whatever interrupts their writing."""
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,6 +30,7 @@ def new_file(path: Path) -> Iterator[BinaryIO]:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
+    sync_folder(path.parent)
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -56,5 +58,35 @@ def new_folder(folder: Path) -> Iterator[Path]:
     folder.parent.mkdir(parents=True, exist_ok=True)
     with unfinished(folder, partial(Path.mkdir, mode=0o700)) as temporary:
         yield temporary
+        for path in temporary.rglob("*"):
+            if path.is_file():
+                _sync(path)
         temporary.chmod(0o755)  # until then, it is for its owner only
         temporary.replace(folder)
+    sync_folder(folder.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Waits until the names in a folder are on the disk as well.
+
+    Nothing is done where a system or a disk has no such call: what was written is in place.
+
+    Raises:
+        OSError: The disk fails.
+    """
+    if os.name != "posix":
+        return
+    try:
+        _sync(folder)
+    except OSError as error:
+        if error.errno not in {errno.EINVAL, errno.ENOTSUP}:
+            raise
+
+
+def _sync(path: Path) -> None:
+    # Windows flushes only what may be written.
+    handle = os.open(path, os.O_RDONLY if os.name == "posix" else os.O_RDWR)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -5,7 +5,7 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from t2f_runtime.atomic_files import new_file
+from t2f_runtime.atomic_files import new_file, sync_folder
 from t2f_runtime.bundle import Bundle
 from t2f_runtime.errors import KeyFileError, PackError
 from t2f_runtime.manifest import SIGNATURE
@@ -171,6 +171,7 @@ def _write_new(path: Path, content: bytes, mode: int) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
+        sync_folder(path.parent)
     except OSError as error:
         path.unlink()
         raise KeyFileError(f"{path} cannot be written: {error.strerror or error}") from error

@@ -1,6 +1,5 @@
 """Case files: JSON that is whole or absent, for its owner alone, and checked when it is read."""
 
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -159,24 +158,12 @@ def write_privately(path: Path, data: bytes) -> None:
             # Before anything is in it: it was made as the process's umask lets others read.
             Path(file.name).chmod(0o600)
             file.write(data)
-        _sync_folder(path.parent)
     except (OSError, ValueError) as error:
         raise CaseError(f"{path} cannot be written: {_reason(error)}") from error
 
 
 def _cannot_be_loaded(error: Exception) -> CaseError:
     return CaseError(f"the case could not be loaded again, and is not saved: {error}")
-
-
-def _sync_folder(folder: Path) -> None:
-    """Waits until a file's new name is on the disk as well, where the system can say so."""
-    if os.name != "posix":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _reason(error: Exception) -> str:

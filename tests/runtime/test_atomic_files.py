@@ -216,3 +216,45 @@ def test_a_folder_is_for_its_owner_alone_until_it_is_whole(tmp_path):
             assert folder.stat().st_mode & 0o777 == 0o700
     if sys.platform != "win32":
         assert (tmp_path / "target").stat().st_mode & 0o777 == 0o755
+
+
+@pytest.fixture
+def synced(monkeypatch):
+    """What is flushed to the disk, in order: names of files and folders."""
+    names = []
+    sync = os.fsync
+
+    def note(handle):
+        names.append(Path(f"/proc/self/fd/{handle}").readlink().name)
+        sync(handle)
+
+    monkeypatch.setattr("os.fsync", note)
+    return names
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks /proc what a handle is of")
+def test_what_is_written_is_flushed_before_its_name_and_its_name_after_that(tmp_path, synced):
+    write_atomically(tmp_path / "file", b"whole")
+    assert synced[0].endswith(".unfinished")
+    assert synced[1:] == [tmp_path.name]
+    synced.clear()
+    with new_folder(tmp_path / "folder") as folder:
+        (folder / "inside").mkdir()
+        (folder / "inside" / "part").write_bytes(b"whole")
+    assert synced == ["part", tmp_path.name]
+
+
+@pytest.mark.parametrize("code", [errno.EINVAL, errno.EIO])
+def test_disks_that_cannot_flush_names_are_no_failure_and_disks_that_fail_are(
+    tmp_path, monkeypatch, code
+):
+    def refuse(folder):
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr("t2f_runtime.atomic_files._sync", refuse)
+    if code == errno.EINVAL:
+        write_atomically(tmp_path / "file", b"whole")
+    else:
+        with pytest.raises(OSError, match="Input/output error"):
+            write_atomically(tmp_path / "file", b"whole")
+    assert (tmp_path / "file").read_bytes() == b"whole"
