@@ -6,7 +6,8 @@ EVALUATION is the `evaluation.json` that `t2f evaluate` wrote of the bundle's ru
 that the bundle has; nothing is trained or evaluated here. All bundles take turns in one run, each
 in every precision that it has. What an evaluation says is true of the precision that it drew with,
 float32; the others have how far their pictures are from float32's (PSNR, 16 faces), and a fourth
-word gives one an evaluation of its own: `--of "64 pixels" BUNDLE EVALUATION int8`.
+word gives one an evaluation of its own, `--of "64 pixels" BUNDLE EVALUATION int8`, which has that
+precision's pictures beside the run's (`asked_pictures.py`).
 """
 
 import argparse
@@ -55,20 +56,29 @@ def read_models(given: list[list[str]]) -> list[Model]:
     return list(models.values())
 
 
-def measures_of(evaluation: Path, weights_sha256: str) -> dict[str, dict[str, float]]:
+def measures_of(
+    evaluation: Path, weights_sha256: str, precision: str = "float32"
+) -> dict[str, dict[str, float]]:
     """What an `evaluation.json` says: by measure, that of drawn faces, of photographs, of chance.
 
     Args:
         evaluation: The file.
         weights_sha256: Of the weights that the bundle was exported from.
+        precision: Whose pictures; float32 is the run's own, others lie beside it.
 
     Raises:
-        SystemExit: If it is no evaluation, or one of other weights.
+        SystemExit: If it is no evaluation, or one of other weights or pictures.
     """
     try:
         content = json.loads(evaluation.read_text(encoding="utf-8"))
-        rows = {row["key"]: row for row in content["measures"]}
         evaluated = content["weights_sha256"]
+        of = content if precision == "float32" else content["beside"] or {"name": "nothing"}
+        if precision != "float32" and of["name"] != precision:
+            raise SystemExit(
+                f"{evaluation} has {of['name']} beside the run; draw what it asks for with: "
+                f"python benchmarks/asked_pictures.py BUNDLE asked.json --precision {precision}"
+            )
+        rows = {row["key"]: row for row in of["measures"]}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise SystemExit(f"{evaluation} is no evaluation of `t2f evaluate`: {error}") from error
     if evaluated != weights_sha256:
@@ -117,7 +127,7 @@ def measure(models: list[Model], threads: int, rounds: int) -> list[dict[str, An
                 "generator_mib": manifest.files[graphs.generator.file].bytes / 2**20,
                 "images_seen": manifest.provenance.images_seen,
                 "psnr_db": None if precision == "float32" else distance_db(faces, expected),
-                "measures": measures_of(evaluation, weights) if evaluation else {},
+                "measures": measures_of(evaluation, weights, precision) if evaluation else {},
             }
             rows.append(row)
     samples = interleave(sides, rounds=rounds)

@@ -203,6 +203,15 @@ def test_an_evaluation_of_other_weights_is_refused(script, tmp_path):
     assert found == {"swd": {"drawn": 21.5, "real": 10.7, "chance": None}}
     with pytest.raises(SystemExit, match="is of the weights abababababab, the bundle has cdcdcd"):
         quality.measures_of(evaluation, "cd" * 32)
+    beside = {"name": "int8", "measures": [{**row, "drawn": 30.5}]}
+    evaluation.write_text(json.dumps({**content, "beside": beside}))
+    found = quality.measures_of(evaluation, "ab" * 32, "int8")
+    assert found == {"swd": {"drawn": 30.5, "real": 10.7, "chance": None}}
+    with pytest.raises(SystemExit, match="has int8 beside the run; draw what it asks for with"):
+        quality.measures_of(evaluation, "ab" * 32, "float16")
+    evaluation.write_text(json.dumps({**content, "beside": None}))
+    with pytest.raises(SystemExit, match="has nothing beside the run"):
+        quality.measures_of(evaluation, "ab" * 32, "int8")
     evaluation.write_text("{}")
     with pytest.raises(SystemExit, match="is no evaluation of `t2f evaluate`"):
         quality.measures_of(evaluation, "ab" * 32)
