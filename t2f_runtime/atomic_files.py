@@ -12,13 +12,15 @@ from t2f_runtime.unfinished import unfinished
 
 
 @contextmanager
-def new_file(path: Path) -> Iterator[BinaryIO]:
+def new_file(path: Path, *, is_lasting: bool = False) -> Iterator[BinaryIO]:
     """Gives a temporary file to write, which becomes `path` if the block ends without an error.
 
     What a process that was killed left of the same file is removed; see `unfinished`.
 
     Args:
         path: What lies there is replaced only then. Its folder is made if missing.
+        is_lasting: Whether it must be there after a power cut, too: then its new name is flushed to
+            the disk as its content is, which takes as long again.
 
     Raises:
         OSError: If it cannot be written; nothing is left behind then.
@@ -30,7 +32,8 @@ def new_file(path: Path) -> Iterator[BinaryIO]:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
-    sync_folder(path.parent)
+    if is_lasting:
+        sync_folder(path.parent)
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -69,7 +72,8 @@ def new_folder(folder: Path) -> Iterator[Path]:
 def sync_folder(folder: Path) -> None:
     """Waits until the names in a folder are on the disk as well.
 
-    Nothing is done where a system or a disk has no such call: what was written is in place.
+    Nothing is done where a system or a disk has no such call, or the folder may not be read: what
+    was written is in place.
 
     Raises:
         OSError: The disk fails.
@@ -79,7 +83,7 @@ def sync_folder(folder: Path) -> None:
     try:
         _sync(folder)
     except OSError as error:
-        if error.errno not in {errno.EINVAL, errno.ENOTSUP}:
+        if error.errno not in {errno.EINVAL, errno.ENOTSUP, errno.EACCES, errno.EPERM}:
             raise
 
 

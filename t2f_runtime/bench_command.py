@@ -7,12 +7,13 @@ from typing import get_args
 import click
 import msgspec
 
+from t2f_runtime.bench.plan import MARGIN, BenchPlan
 from t2f_runtime.bundle import Bundle
 from t2f_runtime.commands import BUNDLE, TRUST, printable, read_trusted
 from t2f_runtime.engines.names import EngineName
 from t2f_runtime.manifest import Precision
 
-_DEFAULT_BATCHES = (1, 4, 16)
+_DEFAULTS = BenchPlan()
 
 
 @click.command()
@@ -36,7 +37,7 @@ _DEFAULT_BATCHES = (1, 4, 16)
     "batches",
     type=click.IntRange(1, 256),
     multiple=True,
-    default=_DEFAULT_BATCHES,
+    default=_DEFAULTS.batches,
     show_default=True,
     help="Faces that one run draws; may be given several times.",
 )
@@ -47,21 +48,21 @@ _DEFAULT_BATCHES = (1, 4, 16)
 @click.option(
     "--rounds",
     type=click.IntRange(5, 1000),
-    default=20,
+    default=_DEFAULTS.rounds,
     show_default=True,
     help="In each, every engine has a turn.",
 )
 @click.option(
     "--seconds",
     type=click.FloatRange(0, 60),
-    default=0.2,
+    default=_DEFAULTS.seconds,
     show_default=True,
     help="How long a turn of one engine, precision and batch is.",
 )
 @click.option(
     "--starts",
     type=click.IntRange(1, 100),
-    default=3,
+    default=_DEFAULTS.starts,
     show_default=True,
     help="Cold starts of each engine.",
 )
@@ -82,7 +83,7 @@ _DEFAULT_BATCHES = (1, 4, 16)
 @click.option(
     "--margin",
     type=click.FloatRange(0, 1),
-    default=0.05,
+    default=MARGIN,
     show_default=True,
     help="Share by which two runs differ by the machine's mood; less is noise.",
 )
@@ -120,8 +121,8 @@ def bench(  # noqa: PLR0913, PLR0917 (options arrive as arguments)
     """  # noqa: D301 (click's mark is the backspace)
     # Here, so that `t2f --help` and the other commands need none of it.
     from t2f_runtime.bench.comparison import compare_reports  # noqa: PLC0415
-    from t2f_runtime.bench.report import BenchReport  # noqa: PLC0415
-    from t2f_runtime.bench.running import Bench, BenchPlan  # noqa: PLC0415
+    from t2f_runtime.bench.report import BenchReport, check_report_path  # noqa: PLC0415
+    from t2f_runtime.bench.running import Bench  # noqa: PLC0415
     from t2f_runtime.bench.table import describe, describe_comparison  # noqa: PLC0415
 
     # Read before minutes are spent on what it would be compared with.
@@ -136,12 +137,14 @@ def bench(  # noqa: PLR0913, PLR0917 (options arrive as arguments)
         seconds=seconds,
         starts=starts,
     )
+    if output is not None:
+        check_report_path(output)
     opened = Bundle.open(bundle, trusted=read_trusted(key_files))
     tell = _Progress()
-    report = Bench(bundle, opened, plan, key_files=key_files, tell=tell.say).run()
-    tell.clear()
-    if output is not None:
-        report.write(output)
+    try:
+        report = Bench(bundle, opened, plan, key_files=key_files, tell=tell.say).run()
+    finally:
+        tell.clear()
     comparison = None if old is None else compare_reports(old, report, margin=margin)
     if as_json:
         both = report if comparison is None else {"report": report, "comparison": comparison}
@@ -153,6 +156,8 @@ def bench(  # noqa: PLR0913, PLR0917 (options arrive as arguments)
             click.echo()
             for line in describe_comparison(comparison, margin=margin):
                 click.echo(printable(line))
+    if output is not None:  # last, so that a full disk loses nothing that was measured
+        report.write(output)
     if comparison is not None and any(
         case.difference.outcome == "worse" for case in comparison.cases
     ):

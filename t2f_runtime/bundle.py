@@ -97,10 +97,18 @@ class Bundle:
     ) -> Iterator["Bundle"]:
         """Opens a bundle as `open` does, and verifies it while the `with` block runs.
 
-        What needs no file, such as importing an engine, can be done in that time. `read` waits
-        until every file is verified, and so does the end of the block. The bytes that are kept are
-        given away by the first `read`, and let go at the end of the block; after that, files are
-        read and verified again.
+        What needs no file, such as importing an engine, can be done in that time. `read` gives
+        nothing that is not verified: of what is kept, it waits for all files but the networks that
+        are not, and of anything else for all. The end of the block waits for all. The bytes that
+        are kept are given away by the first `read`, and let go at the end of the block; after that,
+        files are read and verified again.
+
+        Example:
+            >>> from t2f_runtime import Bundle, FaceGenerator
+            >>> with Bundle.opening("tests/runtime/tiny_bundle", keep="float32") as bundle:
+            ...     generator = FaceGenerator.from_bundle(bundle, engine="onnx-cpu")
+            >>> generator.image_size
+            8
 
         Args:
             path: As in `open`.
@@ -231,7 +239,7 @@ class Bundle:
         return _read_signature(self._files)
 
     def _check_all(self, keep: Precision | None) -> BackgroundChecks:
-        """Reads what is kept, and checks all files, in the manifest's order.
+        """Reads what is kept, and checks all files in the order in which they are listed.
 
         Networks that are not kept come last: they are large, and what draws need not wait for them.
 

@@ -2,7 +2,7 @@
 
 import importlib.metadata
 from collections.abc import Callable
-from typing import Final, get_args
+from typing import Final
 
 import msgspec
 import numpy as np
@@ -39,17 +39,6 @@ class EngineState(msgspec.Struct, frozen=True, kw_only=True):
     """Why it does not work; None where it does."""
     repair: str | None
     """What to do about it, as an instruction; None where it works."""
-
-
-def probe_engines(*, device: int = 0, host: Host | None = None) -> tuple[EngineState, ...]:
-    """Tries every engine, in the order of `EngineName`; imports whatever is installed.
-
-    Args:
-        device: Which GPU, from 0.
-        host: This machine; None asks it.
-    """
-    host = host or Host()
-    return tuple(probe_engine(name, device=device, host=host) for name in get_args(EngineName))
 
 
 def probe_engine(name: EngineName, *, device: int = 0, host: Host | None = None) -> EngineState:

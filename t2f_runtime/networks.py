@@ -22,9 +22,8 @@ from t2f_runtime.manifest import (
     TOKENS,
     Manifest,
 )
+from t2f_runtime.pictures import Pictures
 from t2f_runtime.sessions import Session
-
-Pictures = NDArray[np.uint8]
 
 
 class Networks:

@@ -116,7 +116,7 @@ def write_archive(bundle: Bundle, out: Path, *, signature: bytes | None) -> tupl
             f"a packed bundle has {MAXIMUM_MEMBERS} at most"
         )
     try:
-        with new_file(out) as file:
+        with new_file(out, is_lasting=True) as file:
             _write_members(file, contents, str(bundle.path))
     except OSError as error:
         raise PackError(f"{out} cannot be written: {error.strerror or error}") from error

@@ -19,7 +19,6 @@ from typing import Annotated, Final, Protocol
 import msgspec
 import numpy as np
 from msgspec import Meta
-from numpy.typing import NDArray
 from PIL.PngImagePlugin import PngImageFile
 
 from t2f_runtime import __version__
@@ -30,6 +29,7 @@ from t2f_runtime.latent import LARGEST_SEED
 from t2f_runtime.manifest import Manifest
 from t2f_runtime.manifest_fields import Sha256
 from t2f_runtime.paths import check_path
+from t2f_runtime.pictures import Pictures
 from t2f_runtime.sheet import MAXIMUM_PIXELS
 
 DIGITAL_SOURCE_TYPE: Final = (
@@ -61,7 +61,6 @@ Source: Reproducible Builds, "SOURCE_DATE_EPOCH specification", version 1.1."""
 _TITLES: Final = {False: "synthetic face", True: "synthetic faces"}
 _TIME: Final = "%Y-%m-%dT%H:%M:%SZ"
 
-Pictures = NDArray[np.uint8]
 Seed = Annotated[int, Meta(ge=0)]
 
 

@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from t2f_runtime.errors import ArgumentError
+from t2f_runtime.pictures import Pictures
 
 MAXIMUM_PIXELS = 2**27
 """The largest sheet: 400 MB in memory."""
@@ -22,7 +21,6 @@ MAXIMUM_LINES = 12
 _WHITE = (255, 255, 255)
 _INK = (32, 32, 32)
 
-Pictures = NDArray[np.uint8]
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 

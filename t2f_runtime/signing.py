@@ -99,7 +99,7 @@ def sign_bundle(path: Path, key: Path, *, replaces: bool = False) -> PublicKey:
         write_archive(bundle, path, signature=signature)
         return public
     try:
-        with new_file(path / SIGNATURE) as file:
+        with new_file(path / SIGNATURE, is_lasting=True) as file:
             file.write(signature)
     except OSError as error:
         raise PackError(

@@ -8,16 +8,14 @@ from typing import get_args
 
 import numpy as np
 from msgspec import Struct
-from numpy.typing import NDArray
 from PIL import Image
 
 from t2f_runtime.bundle import Bundle
 from t2f_runtime.errors import ArgumentError, BundleError, VerificationError
 from t2f_runtime.generator import FaceGenerator
 from t2f_runtime.manifest import REFERENCE, Manifest, ParityReport, Precision, Reference
+from t2f_runtime.pictures import Pictures
 from t2f_runtime.tolerances import TOLERANCES
-
-Pictures = NDArray[np.uint8]
 
 
 class Comparison(Struct, frozen=True, kw_only=True):

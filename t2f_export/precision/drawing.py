@@ -14,8 +14,9 @@ from t2f_runtime.bundle import Bundle
 from t2f_runtime.generator import FaceGenerator, open_tokenizer
 from t2f_runtime.latent import draw_latent
 from t2f_runtime.manifest import LATENT, TOKENS, Reference
+from t2f_runtime.pictures import Pictures
 from t2f_runtime.sessions.onnx_session import OnnxSession
-from t2f_runtime.verification import Pictures, draw_faces
+from t2f_runtime.verification import draw_faces
 
 
 class NetworkPair:

@@ -21,7 +21,7 @@ from t2f_runtime.manifest import (
     generator_graph,
     text_encoder_graph,
 )
-from t2f_runtime.verification import Pictures
+from t2f_runtime.pictures import Pictures
 
 CALIBRATION_FACES: Final = 64
 """Faces that ranges are measured on."""

@@ -11,8 +11,9 @@ from t2f_export.precision.half import stored_in_half
 from t2f_export.precision.quantise import Feed, layers_to_quantise, quantise, without_quantising
 from t2f_runtime.manifest import LayerError
 from t2f_runtime.manifest_fields import Network
+from t2f_runtime.pictures import Pictures
 from t2f_runtime.tolerances import TOLERANCES
-from t2f_runtime.verification import Pictures, compare
+from t2f_runtime.verification import compare
 
 ROOM_DB: Final = 3.0
 """How much clearer the pictures must be here than the tolerance asks, since others are drawn later;

@@ -14,10 +14,10 @@ from t2f_runtime.cache_folder import cache_folder
 from t2f_runtime.generator import FaceGenerator
 from t2f_runtime.latent import draw_latent
 from t2f_runtime.manifest import Precision
+from t2f_runtime.pictures import Pictures
 from t2f_runtime.proof import ENGINE, AttributeReport
 from t2f_runtime.text import Tokenizer
 from t2f_runtime.tolerances import ATTRIBUTE_POINTS
-from t2f_runtime.verification import Pictures
 from t2f_train.data.celeba_traits import ATTRIBUTES
 from t2f_train.metrics.attribute_rows import Rows
 from t2f_train.metrics.attributes import FEWEST_STATEMENTS, SETTINGS, train_classifier

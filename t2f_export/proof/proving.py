@@ -29,6 +29,7 @@ from t2f_runtime.manifest import (
     Precision,
     Reference,
 )
+from t2f_runtime.pictures import Pictures
 from t2f_runtime.proof import (
     ENGINE,
     AttributeReport,
@@ -39,7 +40,6 @@ from t2f_runtime.proof import (
     this_machine,
 )
 from t2f_runtime.verification import (
-    Pictures,
     draw_faces,
     precisions_of,
     read_references,

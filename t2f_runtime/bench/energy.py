@@ -126,7 +126,7 @@ def jetson_meter(root: Path) -> Meter | None:
     """
     places = sorted((root / "sys/bus/i2c/drivers/ina3221").glob("*/hwmon/hwmon*/in*_label"))
     for label in places:
-        if label.read_text(errors="replace").strip() != "VDD_IN":
+        if _read_text(label) != "VDD_IN":
             continue
         number = label.name.removeprefix("in").removesuffix("_label")
         volts, amperes = (
@@ -152,12 +152,12 @@ def processor_meter(root: Path) -> Meter | None:
     """
     folder = root / "sys/class/powercap/intel-rapl:0"
 
-    def joules() -> float:
-        return int((folder / "energy_uj").read_text()) / 1e6
+    def joules(name: str = "energy_uj") -> float:
+        return int((folder / name).read_text()) / 1e6
 
-    if not _works(joules):
+    if not (_works(joules) and _works(lambda: joules("max_energy_range_uj"))):
         return None
-    most = int((folder / "max_energy_range_uj").read_text()) / 1e6
+    most = joules("max_energy_range_uj")
     return CounterMeter("the processor's package (RAPL)", joules, wraps_at=most)
 
 
@@ -193,6 +193,13 @@ def _import_nvml() -> Any:  # noqa: ANN401 (a module without types)
     import pynvml  # noqa: PLC0415 (an optional package)
 
     return pynvml
+
+
+def _read_text(path: Path) -> str | None:
+    try:
+        return path.read_text(errors="replace").strip()
+    except OSError:
+        return None
 
 
 def _works(read: Callable[[], float]) -> bool:

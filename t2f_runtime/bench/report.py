@@ -1,9 +1,10 @@
 """What `t2f bench` found, as a value that is written as JSON and read again."""
 
 from pathlib import Path
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
+from msgspec import Meta
 
 from t2f_runtime.atomic_files import write_atomically
 from t2f_runtime.bench.errors import BenchError
@@ -54,7 +55,7 @@ class CaseResult(msgspec.Struct, frozen=True, kw_only=True):
     gpu: Spread | None
     """Seconds of the generator's run by CUDA's events, with its copies to and fro: the part of
     `draw` that is the GPU's. None on a CPU, and in ONNX Runtime, whose stream is its own."""
-    rounds: list[float]
+    rounds: Annotated[list[Annotated[float, Meta(gt=0)]], Meta(min_length=1)]
     """Seconds of one whole run, the median of each round: what is compared."""
     faces_per_second: float
     """Faces over the time of all runs."""
@@ -135,13 +136,16 @@ class BenchReport(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def read(cls, path: Path) -> "BenchReport":
-        """Reads a report that `write` wrote.
+        """Reads a report that `write` wrote, or `t2f bench --json` with `--compare` or without.
 
         Raises:
             BenchError: It cannot be read, or is none of this schema.
         """
         try:
-            return msgspec.json.decode(path.read_bytes(), type=cls)
+            data = path.read_bytes()
+            if "report" in msgspec.json.decode(data, type=dict[str, msgspec.Raw]):
+                return msgspec.json.decode(data, type=_Compared).report
+            return msgspec.json.decode(data, type=cls)
         except OSError as error:
             raise BenchError(
                 f"the report {path} cannot be read: {error.strerror or error}"
@@ -151,3 +155,24 @@ class BenchReport(msgspec.Struct, frozen=True, kw_only=True):
                 f"{path} is no report of t2f bench, schema {SCHEMA_VERSION}: {error}; "
                 "make one with: t2f bench BUNDLE --json"
             ) from error
+
+
+class _Compared(msgspec.Struct):
+    """What `t2f bench --compare OLD --json` prints."""
+
+    report: BenchReport
+
+
+def check_report_path(path: Path) -> None:
+    """Refuses a place where no report can be written, before anything is measured.
+
+    Raises:
+        BenchError: Its folder is missing, or it is a folder itself.
+    """
+    if path.is_dir():
+        raise BenchError(f"the report {path} cannot be written: it is a folder")
+    if not path.parent.is_dir():
+        raise BenchError(
+            f"the report {path} cannot be written: its folder does not exist; make it with: "
+            f"mkdir -p {path.parent}"
+        )

@@ -16,6 +16,7 @@ from t2f_runtime.bench.energy import Meter, find_meter
 from t2f_runtime.bench.errors import BenchError
 from t2f_runtime.bench.machine import look_at_machine, megahertz
 from t2f_runtime.bench.messages import Answer, Request, SideOptions
+from t2f_runtime.bench.plan import BenchPlan as BenchPlan  # noqa: PLC0414 (taken from here)
 from t2f_runtime.bench.report import (
     SCHEMA_VERSION,
     BenchReport,
@@ -32,33 +33,9 @@ from t2f_runtime.engine_probe import EngineState, probe_engine
 from t2f_runtime.engines.names import CPU_ENGINES, EngineName
 from t2f_runtime.processors import usable_cpus
 
-BATCHES: Final = (1, 4, 16)
-"""Faces that one run draws."""
-
 _SLOW_TO_LOAD: Final[tuple[EngineName, ...]] = ("onnx-tensorrt",)
 
 Probe = Callable[[EngineName, int], EngineState]
-
-
-class BenchPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """What is measured, and for how long."""
-
-    engines: tuple[str, ...] = ()
-    """Which engines; none takes all that load in seconds."""
-    precisions: tuple[str, ...] = ()
-    """Which precisions of the bundle; none takes all."""
-    batches: tuple[int, ...] = BATCHES
-    """Faces of one run."""
-    device: int = 0
-    """Which GPU."""
-    threads: int | None = None
-    """Threads that work on one face, on a CPU; None takes the usable CPUs."""
-    rounds: int = 20
-    """In each, every engine has a turn."""
-    seconds: float = 0.2
-    """Of one turn of one batch; a run that takes longer is done once."""
-    starts: int = 3
-    """Cold starts of each engine."""
 
 
 @dataclass(slots=True)
@@ -160,10 +137,9 @@ class Bench:
         machine = look_at_machine()
         with ExitStack() as stack:
             cases = [case for options in self._choose() for case in self._start(options, stack)]
-            if not cases:
-                reasons = "; ".join(f"{entry.engine}: {entry.reason}" for entry in self._not_run)
-                raise BenchError(f"nothing that was asked for runs here: {reasons}")
+            self._check_any(cases)
             cases = self._take_turns(cases)
+            self._check_any(cases)
             results = [case.result() for case in cases]
             meters = dict.fromkeys(case.meter.name for case in cases if case.meter is not None)
         measured = {(result.engine, result.precision) for result in results}
@@ -180,6 +156,11 @@ class Bench:
             engines=[result for key, result in self._engines.items() if key in measured],
             not_run=self._not_run,
         )
+
+    def _check_any(self, cases: list[_Case]) -> None:
+        if not cases:
+            reasons = "; ".join(f"{entry.engine}: {entry.reason}" for entry in self._not_run)
+            raise BenchError(f"nothing that was asked for runs here: {reasons}")
 
     def _choose(self) -> list[SideOptions]:
         """The engines that work here, each with the precisions of the bundle."""
@@ -221,24 +202,35 @@ class Bench:
                     starts.append(side.cold_start)
             side = stack.enter_context(SideProcess(options))
             starts.append(side.cold_start)
-            meter = self._find(options.engine not in CPU_ENGINES)
-            cases: list[_Case] = []
-            for batch in self._plan.batches:
-                self._tell(f"warming {options.engine} up, {options.precision}, batch {batch}")
-                answer = side.ask(Request(batch=batch, seconds=0, warm_up=True))
-                cases.append(_Case(side, options, batch, meter, answer))
         except BenchError as error:
             self._skip(options.engine, options.precision, str(error))
             return []
-        pinned_to = side.greeting.pinned_to
-        self._engines[options.engine, options.precision] = EngineResult(
-            engine=options.engine,
-            precision=options.precision,
-            cold_start=starts,
-            peak_bytes=answer.peak_bytes,
-            device_bytes=answer.device_bytes,
-            pinned_to=None if pinned_to is None else list(pinned_to),
-        )
+        cases = self._warm_up(options, side)
+        if cases:
+            pinned_to, last = side.greeting.pinned_to, cases[-1].warm_up
+            self._engines[options.engine, options.precision] = EngineResult(
+                engine=options.engine,
+                precision=options.precision,
+                cold_start=starts,
+                peak_bytes=last.peak_bytes,
+                device_bytes=last.device_bytes,
+                pinned_to=None if pinned_to is None else list(pinned_to),
+            )
+        return cases
+
+    def _warm_up(self, options: SideOptions, side: SideProcess) -> list[_Case]:
+        """Warms the batches up, from the smallest on, to the first that fails."""
+        meter = self._find(options.engine not in CPU_ENGINES)
+        cases: list[_Case] = []
+        for batch in sorted(self._plan.batches):
+            self._tell(f"warming {options.engine} up, {options.precision}, batch {batch}")
+            try:
+                answer = side.ask(Request(batch=batch, seconds=0, warm_up=True))
+            except BenchError as error:
+                reason = f"from batch {batch} on: {error}"
+                self._skip(options.engine, options.precision, reason)
+                break
+            cases.append(_Case(side, options, batch, meter, answer))
         return cases
 
     def _take_turns(self, cases: list[_Case]) -> list[_Case]:

@@ -7,6 +7,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from t2f_runtime.bench.plan import MARGIN as MARGIN  # noqa: PLC0414 (taken from here)
+
 WINDOW: Final = 10
 """Runs of one window of the warm-up."""
 STEADY: Final = 0.02
@@ -18,11 +20,9 @@ FAR_OUT: Final = 3.0
 """Interquartile ranges over the upper quartile from which a timing is an outlier."""
 
 PERMUTATIONS: Final = 10_000
+_AT_ONCE: Final = 500
 SIGNIFICANCE: Final = 0.01
 """Probability of the difference under chance alone below which it is none."""
-MARGIN: Final = 0.05
-"""Share by which two runs of one machine differ by its mood: smaller differences are noise."""
-
 Outcome = Literal["better", "worse", "noise"]
 
 
@@ -103,9 +103,13 @@ def compare(old: Sequence[float], new: Sequence[float], *, margin: float = MARGI
     found = float(np.log(np.median(new)) - np.log(np.median(old)))
     ranks = _ranks(np.concatenate([old, new]))
     expected = len(new) * (len(ranks) + 1) / 2
-    shuffles = np.random.default_rng(0).permuted(np.tile(ranks, (PERMUTATIONS, 1)), axis=1)
-    chance = np.abs(shuffles[:, len(old) :].sum(axis=1) - expected)
-    as_large = int(np.count_nonzero(chance >= abs(ranks[len(old) :].sum() - expected) - 1e-9))
+    least = abs(ranks[len(old) :].sum() - expected) - 1e-9
+    random = np.random.default_rng(0)
+    as_large = 0
+    for _ in range(PERMUTATIONS // _AT_ONCE):  # all at once would take the memory of all
+        shuffles = random.permuted(np.tile(ranks, (_AT_ONCE, 1)), axis=1)
+        chance = np.abs(shuffles[:, len(old) :].sum(axis=1) - expected)
+        as_large += int(np.count_nonzero(chance >= least))
     probability = (as_large + 1) / (PERMUTATIONS + 1)
     outcome: Outcome = "noise"
     if probability < SIGNIFICANCE and abs(found) > np.log1p(margin):

@@ -1,7 +1,6 @@
 """The process of one engine, as the measuring process sees it."""
 
 import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from types import TracebackType
@@ -12,8 +11,9 @@ import msgspec
 from t2f_runtime.bench.errors import BenchError
 from t2f_runtime.bench.messages import Answer, Greeting, Request, SideOptions
 from t2f_runtime.bench.stages import Clock
+from t2f_runtime.child_process import child_command
 
-_MODULE: Final = "t2f_runtime.bench.side"
+_CODE: Final = "from t2f_runtime.bench.side import main; main()"
 _LONGEST_REASON: Final = 400
 
 Message = TypeVar("Message", Greeting, Answer)
@@ -42,8 +42,7 @@ class SideProcess:
         command: Sequence[str] | None = None,
         clock: Clock = time.perf_counter,
     ) -> None:
-        arguments = [*(command or (sys.executable, "-m", _MODULE))]
-        arguments.append(msgspec.json.encode(options).decode())
+        arguments = [*(command or child_command(_CODE)), msgspec.json.encode(options).decode()]
         start = clock()
         self._process = subprocess.Popen(  # noqa: S603 (this interpreter, and a module of ours)
             arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL

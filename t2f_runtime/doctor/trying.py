@@ -2,12 +2,12 @@
 
 import signal
 import subprocess
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, get_args
 
 import msgspec
 
+from t2f_runtime.child_process import child_command
 from t2f_runtime.doctor.finding import Finding
 from t2f_runtime.engine_probe import EngineState
 from t2f_runtime.engines.names import AUTO_ORDER, EngineName
@@ -15,7 +15,7 @@ from t2f_runtime.engines.names import AUTO_ORDER, EngineName
 _TOPIC: Final = "engines"
 _SECONDS: Final = 120
 _CODE: Final = """
-import os, sys
+import os
 output = os.dup(1)
 os.dup2(2, 1)
 import msgspec
@@ -33,7 +33,7 @@ def try_in_child(names: Sequence[str]) -> "list[EngineState] | str":
     """Tries engines in a process of their own; see `Try`."""
     try:
         done = subprocess.run(  # noqa: S603 (this Python, and names of engines)
-            [sys.executable, "-c", _CODE, *names],
+            child_command(_CODE, *names),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=_SECONDS,

@@ -242,8 +242,8 @@ class Cuda:
 
     def free_bytes(self) -> int:
         """Memory of the GPU that nobody has taken, in bytes; other programs' counts too."""
-        self.use()
-        return int(self._call("cudaMemGetInfo"))
+        with self.in_use():
+            return int(self._call("cudaMemGetInfo"))
 
     def allocate(self, size: int) -> int:
         """Takes memory of the GPU, in bytes; gives its address."""

@@ -27,6 +27,7 @@ MOST_BYTES: Final = 256 * 2**20
 
 _MAGIC: Final = b"T2F kernels 1\n"
 _HASH_BYTES: Final = 32
+_ENDING: Final = ".kernels"
 
 _logger = logging.getLogger(__name__)
 
@@ -66,7 +67,7 @@ class KernelFile:
     """
 
     def __init__(self, cache: Path, key: KernelKey, *, most_bytes: int = MOST_BYTES) -> None:
-        self.path: Final = cache / FOLDER / f"{key.digest.hex()}.kernels"
+        self.path: Final = cache / FOLDER / f"{key.digest.hex()}{_ENDING}"
         self._key = key.digest
         self._most_bytes = most_bytes
 
@@ -113,12 +114,9 @@ class KernelFile:
         return _MAGIC + self._key + hashlib.sha256(kernels).digest()
 
     def _make_room(self) -> None:
-        """Removes the files that were not used for longest, until the rest are small enough.
-
-        That takes with it what a process that was killed left half written.
-        """
+        """Removes the files that were not used for longest, until the rest are small enough."""
         found = []
-        for path in self.path.parent.iterdir():
+        for path in self.path.parent.glob(f"*{_ENDING}"):
             with suppress(OSError):  # another process may have removed it
                 state = path.lstat()
                 if stat.S_ISREG(state.st_mode):

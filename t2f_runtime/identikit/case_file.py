@@ -154,7 +154,7 @@ def write_privately(path: Path, data: bytes) -> None:
         CaseError: It cannot be written.
     """
     try:
-        with new_file(path) as file:
+        with new_file(path, is_lasting=True) as file:
             # Before anything is in it: it was made as the process's umask lets others read.
             Path(file.name).chmod(0o600)
             file.write(data)

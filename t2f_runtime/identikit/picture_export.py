@@ -213,7 +213,7 @@ def write_export(path: Path, content: bytes, *, is_private: bool) -> None:
         PictureError: It cannot be written; nothing is left behind then.
     """
     try:
-        with new_file(path) as file:
+        with new_file(path, is_lasting=True) as file:
             if is_private:  # before anything is in it
                 Path(file.name).chmod(0o600)
             file.write(content)

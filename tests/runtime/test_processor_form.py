@@ -9,7 +9,7 @@ import pytest
 
 from t2f_runtime import Bundle, BundleError, FaceGenerator
 from t2f_runtime.bundle_folder import FolderFiles
-from t2f_runtime.manifest import GENERATOR, PROCESSOR_GENERATOR, processor_generator
+from t2f_runtime.manifest import GENERATOR, PROCESSOR_GENERATOR, REFERENCE, processor_generator
 
 
 @pytest.fixture
@@ -62,6 +62,16 @@ def test_a_form_that_nobody_runs_is_verified_all_the_same(with_form):
         file.write(b"!")
     with pytest.raises(BundleError, match=r"generator\.onnx is altered"):
         FaceGenerator.load(with_form)
+
+
+def test_of_two_damaged_files_the_one_that_was_wanted_first_is_named(with_form):
+    for name in (GENERATOR, REFERENCE):
+        with (with_form / name).open("r+b") as file:
+            file.write(b"!")
+    with pytest.raises(BundleError, match=r"reference\.png is altered"):
+        Bundle.open(with_form, keep="float32")
+    with pytest.raises(BundleError, match=r"generator\.onnx is altered"):
+        Bundle.open(with_form)
 
 
 def test_what_draws_does_not_wait_for_the_form_that_nobody_runs(with_form, monkeypatch):

@@ -3,6 +3,7 @@ import json
 import pytest
 from click.testing import CliRunner
 
+from t2f_runtime.bench.errors import BenchError
 from t2f_runtime.bench.report import BenchReport
 from t2f_runtime.cli import main
 
@@ -62,6 +63,26 @@ def test_a_wrong_old_report_is_an_error_before_anything_is_measured(tiny_bundle,
     result = run(tiny_bundle, "--compare", tmp_path / "old.json")
     assert result.exit_code == 1
     assert "old.json is no report of t2f bench" in result.output
+
+
+def test_a_place_that_is_none_is_an_error_before_anything_is_measured(tiny_bundle, tmp_path):
+    for place, message in ((tmp_path / "no" / "x.json", "mkdir -p"), (tmp_path, "it is a folder")):
+        result = run(tmp_path / "no bundle", "-o", place)
+        assert result.exit_code != 0
+        assert message in result.output or "is a directory" in result.output
+
+
+def test_a_report_that_cannot_be_written_is_printed_all_the_same(
+    tiny_bundle, tmp_path, monkeypatch
+):
+    def fail(report, path):
+        raise BenchError("disk full")
+
+    monkeypatch.setattr(BenchReport, "write", fail)
+    result = run(tiny_bundle, *QUICK, "-o", tmp_path / "x.json")
+    assert result.exit_code == 1
+    assert "Text to RGB, milliseconds a run" in result.stdout
+    assert "Error: disk full" in result.output
 
 
 def test_what_the_bundle_has_not_is_an_error(tiny_bundle):

@@ -85,6 +85,12 @@ def test_a_board_comes_before_a_processor_and_a_gpu_before_neither(tmp_path):
     assert find_meter(is_gpu=True, root=tmp_path).name.startswith("VDD_IN")
 
 
+def test_a_counter_that_does_not_tell_where_it_begins_anew_is_no_meter(tmp_path):
+    processor(tmp_path)
+    (tmp_path / "sys/class/powercap/intel-rapl:0/max_energy_range_uj").unlink()
+    assert processor_meter(tmp_path) is None
+
+
 def test_where_nothing_tells_there_is_no_meter(tmp_path):
     assert find_meter(is_gpu=False, root=tmp_path) is None
     write(tmp_path / "sys/class/powercap/intel-rapl:0/energy_uj", "garbage")

@@ -80,6 +80,20 @@ def test_a_report_is_read_as_it_was_written(tmp_path):
     assert BenchReport.read(tmp_path / "report.json") == written
 
 
+def test_what_json_prints_with_a_comparison_is_read_too(tmp_path):
+    both = {"report": report(case()), "comparison": {"cases": []}}
+    (tmp_path / "both.json").write_bytes(msgspec.json.encode(both))
+    assert BenchReport.read(tmp_path / "both.json") == report(case())
+
+
+@pytest.mark.parametrize("rounds", [[], [0.0], [-1.0]])
+def test_rounds_that_cannot_be_compared_are_refused(tmp_path, rounds):
+    spoilt = msgspec.structs.replace(case(), rounds=rounds)
+    report(spoilt).write(tmp_path / "report.json")
+    with pytest.raises(BenchError, match=r"is no report of t2f bench, schema 1: .*rounds"):
+        BenchReport.read(tmp_path / "report.json")
+
+
 @pytest.mark.parametrize("content", [b"", b"{}", b"\xff", b'{"schema_version": 2}', b"[1]"])
 def test_what_is_no_report_is_refused(tmp_path, content):
     path = tmp_path / "other.json"

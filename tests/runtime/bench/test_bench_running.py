@@ -1,4 +1,5 @@
 import sys
+from contextlib import nullcontext
 
 import msgspec
 import pytest
@@ -6,7 +7,7 @@ import pytest
 from t2f_runtime import Bundle
 from t2f_runtime.bench.energy import CounterMeter
 from t2f_runtime.bench.errors import BenchError
-from t2f_runtime.bench.messages import Request, SideOptions
+from t2f_runtime.bench.messages import Answer, Greeting, Request, SideOptions
 from t2f_runtime.bench.running import Bench, BenchPlan, choose_cpus
 from t2f_runtime.bench.side_process import SideProcess
 from t2f_runtime.bench.stages import STAGES
@@ -108,6 +109,46 @@ def test_engines_that_do_not_work_are_told_with_their_repair(tiny_bundle):
     assert set(reasons.values()) == {"no GPU; buy one"}
 
 
+class Side:
+    """A process of an engine that fails at some batch, when it is warmed up or timed."""
+
+    def __init__(self, *, fails_at, in_turns=False):
+        self.greeting = Greeting(version="1", device="cpu", pinned_to=None)
+        self.cold_start = 0.1
+        self._fails_at, self._in_turns = fails_at, in_turns
+
+    def __call__(self, options):
+        return nullcontext(self)
+
+    def ask(self, request):
+        if request.batch >= self._fails_at and request.warm_up != self._in_turns:
+            raise BenchError("out of memory")
+        seconds = dict.fromkeys(STAGES, 0.001)
+        return Answer(
+            samples=[] if request.warm_up else [seconds],
+            gpu_seconds=[],
+            runs=20,
+            is_steady=True,
+            peak_bytes=1,
+            device_bytes=None,
+        )
+
+
+def test_a_batch_that_fails_leaves_those_that_do_not(tiny_bundle, monkeypatch):
+    monkeypatch.setattr("t2f_runtime.bench.running.SideProcess", Side(fails_at=4))
+    plan = msgspec.structs.replace(QUICK, batches=(16, 1, 4))
+    report = Bench(tiny_bundle, Bundle.open(tiny_bundle), plan).run()
+    assert [case.batch for case in report.cases] == [1]
+    assert [entry.reason for entry in report.not_run] == ["from batch 4 on: out of memory"]
+    assert len(report.engines) == 1
+
+
+def test_engines_that_all_fail_while_they_are_timed_are_an_error(tiny_bundle, monkeypatch):
+    monkeypatch.setattr("t2f_runtime.bench.running.SideProcess", Side(fails_at=1, in_turns=True))
+    with pytest.raises(BenchError, match="nothing that was asked for runs here: onnx-cpu: out of"):
+        Bench(tiny_bundle, Bundle.open(tiny_bundle), QUICK).run()
+
+
 def test_where_nothing_runs_the_reasons_are_the_error(tiny_bundle):
     plan = msgspec.structs.replace(QUICK, precisions=("int8",))
     with pytest.raises(BenchError, match=r"nothing that was asked for runs here: onnx-cpu: .*int8"):
@@ -140,6 +181,14 @@ def test_a_process_that_ends_between_two_requests_is_an_error(tiny_bundle):
         side._process.wait()
         with pytest.raises(BenchError, match="its process ended with status"):
             side.ask(Request(batch=1, seconds=0))
+
+
+def test_nothing_in_the_working_folder_is_run(tiny_bundle, tmp_path, monkeypatch):
+    (tmp_path / "secrets.py").write_text("raise SystemExit(3)")
+    (tmp_path / "t2f_runtime.py").write_text("raise SystemExit(3)")
+    monkeypatch.chdir(tmp_path)
+    with SideProcess(options(tiny_bundle.resolve())) as side:
+        assert side.greeting.error is None
 
 
 def test_no_process_is_left_behind(tiny_bundle):
