@@ -518,6 +518,6 @@ def test_engines_are_tried_in_a_process_of_their_own(tmp_path, monkeypatch):
     (tmp_path / "onnxruntime.py").write_text(
         "print('noise', flush=True)\nimport os, signal; os.kill(os.getpid(), signal.SIGKILL)\n"
     )
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.syspath_prepend(str(tmp_path))
     if os.name == "posix":
         assert try_in_child(["onnx-cpu"]) == "it ended the process with SIGKILL: noise"
