@@ -16,8 +16,8 @@ import numpy as np
 from measuring import usable_cpus
 
 from t2f_runtime import FaceGenerator
+from t2f_runtime.bundle.manifest import Precision
 from t2f_runtime.latent import draw_latent
-from t2f_runtime.manifest import Precision
 
 
 def main() -> None:

@@ -13,9 +13,9 @@ from importlib.metadata import version
 
 import numpy as np
 
-from t2f_runtime.bundle import Bundle
+from t2f_runtime.bundle.bundle import Bundle
+from t2f_runtime.bundle.manifest import IMAGE, LATENT, processor_generator
 from t2f_runtime.latent import draw_noise, on_hypersphere
-from t2f_runtime.manifest import IMAGE, LATENT, processor_generator
 from t2f_runtime.sessions.onnx_session import OnnxSession
 
 

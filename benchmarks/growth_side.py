@@ -24,9 +24,9 @@ def drawing(folder: Path, threads: int) -> Answer:
     import onnxruntime  # noqa: F401, PLC0415 (its own memory is not the network's)
     from peer_sides import TimedSession, onnx_runtime  # noqa: PLC0415 (not to train)
 
-    from t2f_runtime import manifest  # noqa: PLC0415
-    from t2f_runtime.bundle import Bundle  # noqa: PLC0415
-    from t2f_runtime.bundle_tokenizer import open_tokenizer  # noqa: PLC0415
+    from t2f_runtime.bundle import manifest  # noqa: PLC0415
+    from t2f_runtime.bundle.bundle import Bundle  # noqa: PLC0415
+    from t2f_runtime.bundle.tokenizer import open_tokenizer  # noqa: PLC0415
     from t2f_runtime.generator import FaceGenerator  # noqa: PLC0415
     from t2f_runtime.latent import draw_latent  # noqa: PLC0415
 

@@ -18,10 +18,8 @@ from network_files import DESCRIPTION
 from numpy.typing import NDArray
 
 import t2f_runtime
-from t2f_runtime import FaceGenerator
-from t2f_runtime.bundle import Bundle
+from t2f_runtime import Bundle, FaceGenerator
 from t2f_runtime.generator import open_tokenizer
-from t2f_runtime.manifest import CONDITION_LOG_VARIANCE, CONDITION_MEAN, IMAGE
 
 
 class ReadySession:
@@ -44,8 +42,8 @@ def way_without_networks(bundle: Bundle) -> FaceGenerator:
     return FaceGenerator(
         manifest,
         tokenizer=open_tokenizer(bundle),
-        text_encoder=ReadySession(**{CONDITION_MEAN: condition, CONDITION_LOG_VARIANCE: condition}),
-        generator=ReadySession(**{IMAGE: np.zeros((1, side, side, 3), np.uint8)}),
+        text_encoder=ReadySession(condition_mean=condition, condition_log_variance=condition),
+        generator=ReadySession(image=np.zeros((1, side, side, 3), np.uint8)),
     )
 
 

@@ -18,9 +18,9 @@ import onnx
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from t2f_runtime.bundle import Bundle
+from t2f_runtime.bundle.bundle import Bundle
+from t2f_runtime.bundle.manifest import IMAGE, LATENT
 from t2f_runtime.latent import on_hypersphere
-from t2f_runtime.manifest import IMAGE, LATENT
 from t2f_runtime.sessions import Session
 from t2f_runtime.sessions.onnx_session import OnnxSession
 from t2f_runtime.sessions.openvino_session import OpenVinoSession

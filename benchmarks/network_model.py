@@ -10,8 +10,8 @@ from pathlib import Path
 import torch
 from network_files import BUNDLE, SIZES, WEIGHTS
 
-from t2f_runtime.manifest import TOKENIZER
-from t2f_runtime.text import Tokenizer
+from t2f_runtime.bundle.manifest import TOKENIZER
+from t2f_runtime.text.tokenizer import Tokenizer
 from t2f_train.config import Config, config_from_dict
 from t2f_train.model import FaceModel
 

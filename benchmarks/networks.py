@@ -32,9 +32,10 @@ from t2f_export.bundle_writer import (
 from t2f_export.frozen_model import freeze_generator, freeze_text_encoder
 from t2f_export.onnx_graph import text_encoder_graph
 from t2f_export.parity import draw_references, readable_references
-from t2f_runtime import __version__, manifest
-from t2f_runtime.manifest import Graphs, Manifest, Provenance
-from t2f_runtime.text import Tokenizer
+from t2f_runtime import __version__
+from t2f_runtime.bundle import manifest
+from t2f_runtime.bundle.manifest import Graphs, Manifest, Provenance
+from t2f_runtime.text.tokenizer import Tokenizer
 from t2f_runtime.verification import join_pictures
 from t2f_train.data.drawn_attributes import sample_attributes
 from t2f_train.data.drawn_descriptions import describe

@@ -63,10 +63,10 @@ from peer_environment import PEER, peer_python
 
 from t2f_runtime.atomic_files import write_atomically
 from t2f_runtime.cache_folder import cache_folder
-from t2f_runtime.commands import read_descriptions
+from t2f_runtime.commands.options import read_descriptions
 from t2f_runtime.errors import T2FError
-from t2f_runtime.sheet import contact_sheet
-from t2f_runtime.text import Tokenizer
+from t2f_runtime.pictures.sheet import contact_sheet
+from t2f_runtime.text.tokenizer import Tokenizer
 from t2f_train.config import Config, Phase, load_config
 from t2f_train.data.batches import Batch, FaceBatches
 from t2f_train.data.held_out import split_faces

@@ -31,7 +31,7 @@ from torch import Tensor, nn
 
 from t2f_runtime.atomic_files import write_atomically
 from t2f_runtime.latent import draw_noise
-from t2f_runtime.text import Tokenizer, pad
+from t2f_runtime.text.tokenizer import Tokenizer, pad
 from t2f_train.conditioning import (
     ConditioningAugmentation,
     condition_divergence,

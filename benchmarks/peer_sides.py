@@ -66,9 +66,9 @@ def t2f_with(
     """
 
     def opened(folder: Path, threads: int) -> Opened:
-        from t2f_runtime import manifest  # noqa: PLC0415 (one side at a time)
-        from t2f_runtime.bundle import Bundle  # noqa: PLC0415
-        from t2f_runtime.bundle_tokenizer import open_tokenizer  # noqa: PLC0415
+        from t2f_runtime.bundle import manifest  # noqa: PLC0415 (one side at a time)
+        from t2f_runtime.bundle.bundle import Bundle  # noqa: PLC0415
+        from t2f_runtime.bundle.tokenizer import open_tokenizer  # noqa: PLC0415
         from t2f_runtime.generator import FaceGenerator  # noqa: PLC0415
 
         bundle = Bundle.open(folder / BUNDLE)

@@ -22,7 +22,7 @@ from measuring import PAUSE
 from t2f_export.frozen_model import freeze_generator
 from t2f_export.onnx_graph import generator_graph
 from t2f_export.processor_graph import is_quicker, processor_graph
-from t2f_runtime.manifest import IMAGE, LATENT
+from t2f_runtime.bundle.manifest import IMAGE, LATENT
 from t2f_runtime.sessions import Session
 from t2f_train.generator import Generator
 

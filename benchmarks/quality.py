@@ -23,7 +23,7 @@ from measuring import RESULTS, Report, Sample, interleave, ratios, spread, timed
 from network_files import DESCRIPTION
 
 from t2f_runtime import FaceGenerator
-from t2f_runtime.bundle import Bundle
+from t2f_runtime.bundle.bundle import Bundle
 
 MEASURES = ("attributes", "swd", "fid", "faces", "r_precision", "ms_ssim")
 """What is taken from an evaluation, where it has it."""

@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 
 from robustness_mutation import spoil_bytes, spoil_json
 
-from t2f_runtime.manifest import MANIFEST
-from t2f_runtime.zip_layout import Member, directory, local_header
+from t2f_runtime.bundle.manifest import MANIFEST
+from t2f_runtime.bundle.zip_layout import Member, directory, local_header
 
 Contents = list[tuple[str, bytes]]
 """Names and contents, in the order in which they are packed."""

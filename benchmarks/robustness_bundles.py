@@ -12,9 +12,9 @@ from robustness_mutation import spoil_bytes
 from robustness_target import TINY_BUNDLE, Target, spoil_json_or_bytes
 
 from t2f_runtime import FaceGenerator
-from t2f_runtime.bundle import Bundle
-from t2f_runtime.external_data import check_self_contained
-from t2f_runtime.manifest import (
+from t2f_runtime.bundle.bundle import Bundle
+from t2f_runtime.bundle.external_data import check_self_contained
+from t2f_runtime.bundle.manifest import (
     GENERATOR,
     LATENT,
     MANIFEST,
@@ -25,12 +25,12 @@ from t2f_runtime.manifest import (
     decode_manifest,
     encode_manifest,
 )
-from t2f_runtime.packing import pack_bundle, unpack_bundle
+from t2f_runtime.bundle.packing import pack_bundle, unpack_bundle
+from t2f_runtime.bundle.signing import new_keys, sign_bundle
+from t2f_runtime.bundle.trust import PublicKey, check_signature, decode_signature
 from t2f_runtime.sessions.onnx_session import OnnxSession
-from t2f_runtime.signing import new_keys, sign_bundle
-from t2f_runtime.text import Tokenizer
-from t2f_runtime.trust import PublicKey, check_signature, decode_signature
-from t2f_runtime.whole_words import encode_vocabulary
+from t2f_runtime.text.tokenizer import Tokenizer
+from t2f_runtime.text.whole_words import encode_vocabulary
 
 WORDS = ["a", "man", "woman", "bald", "##ing", "smil", "hair", "grey", "with"]
 """What small vocabularies hold."""

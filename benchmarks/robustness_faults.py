@@ -19,11 +19,11 @@ from robustness_cases import expect
 from robustness_target import TINY_BUNDLE
 
 from t2f_runtime import Bundle, FaceGenerator, T2FError
+from t2f_runtime.bundle.packing import pack_bundle, unpack_bundle
+from t2f_runtime.bundle.signing import new_keys, sign_bundle
+from t2f_runtime.bundle.trust import PublicKey
 from t2f_runtime.identikit import CaseLog, Session, load_case, repair_log, verify_log
-from t2f_runtime.packing import pack_bundle, unpack_bundle
-from t2f_runtime.picture_files import save_picture
-from t2f_runtime.signing import new_keys, sign_bundle
-from t2f_runtime.trust import PublicKey
+from t2f_runtime.pictures.files import save_picture
 
 PAGE = 4096
 """What a disk in memory gives at a time."""

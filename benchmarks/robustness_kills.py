@@ -22,10 +22,10 @@ from robustness_cases import MisreadError, expect
 from robustness_target import TINY_BUNDLE
 
 from t2f_runtime import Bundle, FaceGenerator, T2FError
+from t2f_runtime.bundle.packing import pack_bundle, unpack_bundle
+from t2f_runtime.bundle.signing import new_keys, sign_bundle
+from t2f_runtime.bundle.trust import PublicKey
 from t2f_runtime.identikit import CaseLog, Session, load_case, repair_log, verify_log
-from t2f_runtime.packing import pack_bundle, unpack_bundle
-from t2f_runtime.signing import new_keys, sign_bundle
-from t2f_runtime.trust import PublicKey
 
 LONGEST_DELAY = 0.06
 """Seconds between the process's first save and its end: some dozen saves."""

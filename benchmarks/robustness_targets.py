@@ -28,17 +28,17 @@ from robustness_serve import serve_target
 from robustness_target import TINY_BUNDLE, Target, spoil_json_or_bytes
 
 from t2f_runtime import FaceGenerator, T2FError
-from t2f_runtime.bundle import Bundle
-from t2f_runtime.identikit import CaseLog, load_case, repair_log, save_case, verify_log
-from t2f_runtime.identikit.case_file import decode_case, encode_case
-from t2f_runtime.manifest import (
+from t2f_runtime.bundle.bundle import Bundle
+from t2f_runtime.bundle.manifest import (
     TOKENIZER,
 )
-from t2f_runtime.packing import pack_bundle
-from t2f_runtime.picture_files import save_picture
-from t2f_runtime.text import Tokenizer
-from t2f_runtime.trust import PublicKey
-from t2f_runtime.whole_words import encode_vocabulary
+from t2f_runtime.bundle.packing import pack_bundle
+from t2f_runtime.bundle.trust import PublicKey
+from t2f_runtime.identikit import CaseLog, load_case, repair_log, save_case, verify_log
+from t2f_runtime.identikit.case_file import decode_case, encode_case
+from t2f_runtime.pictures.files import save_picture
+from t2f_runtime.text.tokenizer import Tokenizer
+from t2f_runtime.text.whole_words import encode_vocabulary
 
 DESCRIPTIONS = (
     "a smiling woman with grey hair",

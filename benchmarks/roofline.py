@@ -36,9 +36,9 @@ from networks import write_network
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
-from t2f_runtime.bundle import Bundle
+from t2f_runtime.bundle.bundle import Bundle
+from t2f_runtime.bundle.manifest import GENERATOR, IMAGE, LATENT, processor_generator
 from t2f_runtime.latent import on_hypersphere
-from t2f_runtime.manifest import GENERATOR, IMAGE, LATENT, processor_generator
 from t2f_runtime.sessions.onnx_session import OnnxSession
 
 PRODUCTS = {"as a convolution's": (256, 2304, 1024), "square": (1024, 1024, 1024)}

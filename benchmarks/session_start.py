@@ -16,7 +16,7 @@ from pathlib import Path
 
 import onnxruntime
 
-from t2f_runtime.bundle import Bundle
+from t2f_runtime.bundle.bundle import Bundle
 
 PROVIDERS = ["CPUExecutionProvider"]
 LEVELS = onnxruntime.GraphOptimizationLevel

@@ -37,14 +37,14 @@ from networks import write_network
 from t2f_export.engines.command import build_and_tell
 from t2f_export.engines.jobs import EngineWish
 from t2f_export.errors import EngineBuildError
-from t2f_runtime.bundle import Bundle
-from t2f_runtime.engine_choice import choose_engines
+from t2f_runtime.bundle.bundle import Bundle
+from t2f_runtime.bundle.manifest import GENERATOR, LATENT, Precision
+from t2f_runtime.engines.choice import choose_engines
 from t2f_runtime.engines.host import Host, describe_device
 from t2f_runtime.engines.names import FLAVOURS, EngineName
 from t2f_runtime.engines.tensorrt_engines import TensorrtHost, load_engine, open_host
 from t2f_runtime.errors import EngineError
 from t2f_runtime.latent import on_hypersphere
-from t2f_runtime.manifest import GENERATOR, LATENT, Precision
 from t2f_runtime.sessions.tensorrt_session import TensorrtSession
 
 UNNAMED = "what has no layer's name"

@@ -16,10 +16,10 @@ import click
 from PIL import Image
 
 from t2f_runtime import FaceGenerator
-from t2f_runtime.commands import TRUST, read_trusted
+from t2f_runtime.commands.options import TRUST, read_trusted
 from t2f_runtime.errors import ArgumentError, DescriptionError, T2FError
-from t2f_runtime.picture_facts import facts_of
-from t2f_runtime.picture_files import encode_picture
+from t2f_runtime.pictures.facts import facts_of
+from t2f_runtime.pictures.files import encode_picture
 
 _USAGE = "GET /face?text=DESCRIPTION&seed=NUMBER draws a face; a model without text takes no text"
 

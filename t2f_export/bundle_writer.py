@@ -21,12 +21,13 @@ from t2f_export.model_card import model_card
 from t2f_export.onnx_graph import generator_graph, text_encoder_graph
 from t2f_export.parity import draw_references, prove_parity, readable_references
 from t2f_export.processor_graph import is_quicker, processor_graph
-from t2f_runtime import __version__, manifest
+from t2f_runtime import __version__
 from t2f_runtime.atomic_files import new_folder
-from t2f_runtime.external_data import check_self_contained
-from t2f_runtime.manifest import FileEntry, Graphs, Manifest, ParityReport, Provenance
+from t2f_runtime.bundle import manifest
+from t2f_runtime.bundle.external_data import check_self_contained
+from t2f_runtime.bundle.manifest import FileEntry, Graphs, Manifest, ParityReport, Provenance
 from t2f_runtime.reading.word_list import WordList, encode_words
-from t2f_runtime.text import Tokenizer
+from t2f_runtime.text.tokenizer import Tokenizer
 from t2f_runtime.verification import join_pictures
 from t2f_train.checkpoint import CheckpointState, latest_checkpoint, load_weights, read_state
 from t2f_train.config import Config

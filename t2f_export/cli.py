@@ -9,7 +9,7 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from t2f_runtime.manifest import Manifest, Precision
+    from t2f_runtime.bundle.manifest import Manifest, Precision
 
 
 @click.command()

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from t2f_export.errors import ExportError
-from t2f_runtime.commands import read_descriptions
+from t2f_runtime.bundle.manifest import Manifest, Reference
+from t2f_runtime.commands.options import read_descriptions
 from t2f_runtime.errors import DescriptionError
-from t2f_runtime.manifest import Manifest, Reference
-from t2f_runtime.text import Tokenizer
+from t2f_runtime.text.tokenizer import Tokenizer
 from t2f_train.data.held_out import split_faces
 from t2f_train.data.readers import read_faces
 from t2f_train.run_folder import RunFolder, RunRecord

@@ -7,7 +7,7 @@ import msgspec
 
 from t2f_export.model_card import model_card
 from t2f_runtime.atomic_files import write_atomically
-from t2f_runtime.manifest import MANIFEST, MODEL_CARD, FileEntry, Manifest, encode_manifest
+from t2f_runtime.bundle.manifest import MANIFEST, MODEL_CARD, FileEntry, Manifest, encode_manifest
 
 
 def file_entry(content: bytes) -> FileEntry:

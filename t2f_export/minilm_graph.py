@@ -11,7 +11,13 @@ from torch import Tensor, nn
 
 from t2f_export.frozen_model import FrozenLinear
 from t2f_export.onnx_graph import GraphBuilder
-from t2f_runtime.manifest import BATCH, CONDITION_LOG_VARIANCE, CONDITION_MEAN, LENGTH, TOKENS
+from t2f_runtime.bundle.manifest import (
+    BATCH,
+    CONDITION_LOG_VARIANCE,
+    CONDITION_MEAN,
+    LENGTH,
+    TOKENS,
+)
 from t2f_train.minilm import Layer, MiniLMEncoder
 
 HIDDEN = -10_000.0

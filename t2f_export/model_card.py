@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from t2f_runtime.bundle import identify
-from t2f_runtime.manifest import Manifest, Provenance
+from t2f_runtime.bundle.bundle import identify
+from t2f_runtime.bundle.manifest import Manifest, Provenance
 from t2f_runtime.verification import describe_tolerance
 
 UNKNOWN: Final = "unknown"

@@ -21,7 +21,7 @@ from t2f_export.frozen_model import (
     FrozenLinear,
     FrozenTextEncoder,
 )
-from t2f_runtime.manifest import (
+from t2f_runtime.bundle.manifest import (
     BATCH,
     CONDITION_LOG_VARIANCE,
     CONDITION_MEAN,

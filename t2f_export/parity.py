@@ -9,9 +9,9 @@ import torch
 from numpy.typing import NDArray
 
 from t2f_export.errors import ParityError
+from t2f_runtime.bundle.manifest import ParityReport, Reference
 from t2f_runtime.errors import VerificationError
-from t2f_runtime.manifest import ParityReport, Reference
-from t2f_runtime.text import Tokenizer, pad
+from t2f_runtime.text.tokenizer import Tokenizer, pad
 from t2f_runtime.verification import verify
 from t2f_train.model import FaceModel
 from t2f_train.samples import draw_samples

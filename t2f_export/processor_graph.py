@@ -35,7 +35,7 @@ from t2f_export.onnx_graph import (
     levels_layer,
 )
 from t2f_export.tilings import LARGE, LARGE_UPSAMPLING, SMALL_UPSAMPLING, Tiling
-from t2f_runtime.manifest import IMAGE
+from t2f_runtime.bundle.manifest import IMAGE
 from t2f_train.layers import box_matrix
 
 MINIMUM_CHANNELS: Final = 128

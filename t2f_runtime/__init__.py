@@ -2,7 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from t2f_runtime.bundle import Bundle
+from t2f_runtime.bundle.bundle import Bundle
+from t2f_runtime.bundle.trust import PublicKey
 from t2f_runtime.cancellation import Cancellation
 from t2f_runtime.engines.running import PassedOver, RunningEngine
 from t2f_runtime.errors import (
@@ -22,7 +23,6 @@ from t2f_runtime.errors import (
     VerificationError,
 )
 from t2f_runtime.generator import FaceGenerator
-from t2f_runtime.trust import PublicKey
 
 if TYPE_CHECKING:
     from t2f_runtime.reading import DescriptionReading

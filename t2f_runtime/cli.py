@@ -5,15 +5,19 @@ from typing import TYPE_CHECKING
 
 import click
 
-from t2f_runtime import __version__, bundle_commands, commands, verify_command
-from t2f_runtime.bench_command import bench
-from t2f_runtime.doctor_command import doctor
+from t2f_runtime import __version__
+from t2f_runtime.commands import bundles
+from t2f_runtime.commands.bench import bench
+from t2f_runtime.commands.doctor import doctor
+from t2f_runtime.commands.explain import explain
+from t2f_runtime.commands.generate import generate
+from t2f_runtime.commands.identikit import identikit
+from t2f_runtime.commands.info import info
+from t2f_runtime.commands.options import printable
+from t2f_runtime.commands.read import read
+from t2f_runtime.commands.serve import serve
+from t2f_runtime.commands.verify import verify
 from t2f_runtime.errors import MissingPackageError, T2FError
-from t2f_runtime.explain_command import explain
-from t2f_runtime.generate_command import generate
-from t2f_runtime.identikit_command import identikit
-from t2f_runtime.read_command import read
-from t2f_runtime.serve_command import serve
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -49,7 +53,7 @@ class CommandGroup(click.Group):
             return self._invoke(ctx)
         except T2FError as error:
             # Errors of whole data sets list their files, one a line.
-            lines = [commands.printable(line.rstrip()) for line in str(error).splitlines()]
+            lines = [printable(line.rstrip()) for line in str(error).splitlines()]
             raise click.ClickException("\n".join(lines)) from error
         except OSError as error:
             # Whatever writes files wraps these; without a name, it is what was printed.
@@ -110,15 +114,15 @@ def main() -> None:
 
 
 main.add_command(generate)
-main.add_command(commands.info)
+main.add_command(info)
 main.add_command(identikit)
 main.add_command(explain)
 main.add_command(read)
-main.add_command(verify_command.verify)
-main.add_command(bundle_commands.pack)
-main.add_command(bundle_commands.unpack)
-main.add_command(bundle_commands.sign)
-main.add_command(bundle_commands.keys)
+main.add_command(verify)
+main.add_command(bundles.pack)
+main.add_command(bundles.unpack)
+main.add_command(bundles.sign)
+main.add_command(bundles.keys)
 main.add_command(bench)
 main.add_command(serve)
 main.add_command(doctor)

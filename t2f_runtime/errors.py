@@ -115,7 +115,7 @@ class MissingPackageError(T2FError):
     Example:
         >>> from pathlib import Path
         >>> from unittest.mock import patch
-        >>> from t2f_runtime.signing import new_keys
+        >>> from t2f_runtime.bundle.signing import new_keys
         >>> with patch.dict("sys.modules", {"cryptography": None}):  # as if it were not installed
         ...     new_keys(Path("maker"))
         Traceback (most recent call last):
@@ -141,7 +141,7 @@ class PackError(T2FError):
 
     Example:
         >>> from pathlib import Path
-        >>> from t2f_runtime.packing import pack_bundle
+        >>> from t2f_runtime.bundle.packing import pack_bundle
         >>> pack_bundle(Path("tests/runtime/tiny_bundle"), Path("README.md"))
         Traceback (most recent call last):
             ...
@@ -153,7 +153,7 @@ class PictureError(T2FError):
     """A picture cannot be written where it was asked for.
 
     Example:
-        >>> from t2f_runtime.picture_facts import read_picture
+        >>> from t2f_runtime.pictures.facts import read_picture
         >>> read_picture("tests/runtime/tiny_bundle/reference.png")
         Traceback (most recent call last):
             ...

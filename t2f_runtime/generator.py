@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING, Literal, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from t2f_runtime.bundle import Bundle
-from t2f_runtime.bundle_tokenizer import open_tokenizer as open_tokenizer  # noqa: PLC0414 (taken from here)
+from t2f_runtime.bundle.bundle import Bundle
+from t2f_runtime.bundle.manifest import Manifest, Precision
+from t2f_runtime.bundle.tokenizer import open_tokenizer as open_tokenizer  # noqa: PLC0414 (taken from here)
+from t2f_runtime.bundle.trust import PublicKey
 from t2f_runtime.cancellation import Cancellation
 from t2f_runtime.engines.names import AUTO
 from t2f_runtime.engines.running import UNKNOWN, RunningEngine
 from t2f_runtime.errors import ArgumentError
 from t2f_runtime.latent import Floats, check_latents, check_whole_number, draw_latent
-from t2f_runtime.manifest import Manifest, Precision
 from t2f_runtime.networks import Networks
-from t2f_runtime.pictures import Pictures as Pictures  # noqa: PLC0414 (taken from here)
-from t2f_runtime.pictures import empty_pictures
+from t2f_runtime.pictures.arrays import Pictures as Pictures  # noqa: PLC0414 (taken from here)
+from t2f_runtime.pictures.arrays import empty_pictures
 from t2f_runtime.reading.reader import DescriptionReader, open_words
 from t2f_runtime.sessions import Session
-from t2f_runtime.text import Tokenizer, import_library
-from t2f_runtime.trust import PublicKey
+from t2f_runtime.text.tokenizer import Tokenizer, import_library
 
 if TYPE_CHECKING:
     from t2f_runtime.reading.description import DescriptionReading

@@ -10,11 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from t2f_runtime.cancellation import Cancellation, check_cancellation
-from t2f_runtime.errors import ClosedError, EngineError
-from t2f_runtime.free_memory import give_back_free_memory
-from t2f_runtime.latent import Floats, draw_noise
-from t2f_runtime.manifest import (
+from t2f_runtime.bundle.manifest import (
     CONDITION_LOG_VARIANCE,
     CONDITION_MEAN,
     IMAGE,
@@ -22,7 +18,11 @@ from t2f_runtime.manifest import (
     TOKENS,
     Manifest,
 )
-from t2f_runtime.pictures import Pictures
+from t2f_runtime.cancellation import Cancellation, check_cancellation
+from t2f_runtime.errors import ClosedError, EngineError
+from t2f_runtime.free_memory import give_back_free_memory
+from t2f_runtime.latent import Floats, draw_noise
+from t2f_runtime.pictures.arrays import Pictures
 from t2f_runtime.sessions import Session
 
 

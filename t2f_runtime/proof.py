@@ -15,12 +15,12 @@ from typing import Final
 import msgspec
 
 from t2f_runtime import __version__
-from t2f_runtime.bundle import Bundle
-from t2f_runtime.engine_probe import probe_engine
+from t2f_runtime.bundle.bundle import Bundle
+from t2f_runtime.bundle.manifest import ParityReport, Precision
 from t2f_runtime.engines.names import EngineName
+from t2f_runtime.engines.probe import probe_engine
 from t2f_runtime.errors import EngineError, MissingPackageError
 from t2f_runtime.generator import FaceGenerator
-from t2f_runtime.manifest import ParityReport, Precision
 from t2f_runtime.verification import measure, measure_generator, precisions_of
 
 PROVERS_GROUP: Final = "t2f.provers"

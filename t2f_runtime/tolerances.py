@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from t2f_runtime.manifest_fields import Precision
+from t2f_runtime.bundle.manifest_fields import Precision
 
 
 @dataclass(frozen=True, slots=True)

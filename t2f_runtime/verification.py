@@ -10,11 +10,11 @@ import numpy as np
 from msgspec import Struct
 from PIL import Image
 
-from t2f_runtime.bundle import Bundle
+from t2f_runtime.bundle.bundle import Bundle
+from t2f_runtime.bundle.manifest import REFERENCE, Manifest, ParityReport, Precision, Reference
 from t2f_runtime.errors import ArgumentError, BundleError, VerificationError
 from t2f_runtime.generator import FaceGenerator
-from t2f_runtime.manifest import REFERENCE, Manifest, ParityReport, Precision, Reference
-from t2f_runtime.pictures import Pictures
+from t2f_runtime.pictures.arrays import Pictures
 from t2f_runtime.tolerances import TOLERANCES
 
 

@@ -211,7 +211,7 @@ def sample(
 
     Example: t2f sample RUN -o grid.png --text "an old man" --text "a girl with red hair"
     """
-    from t2f_runtime.picture_files import check_picture_path, save_picture
+    from t2f_runtime.pictures.files import check_picture_path, save_picture
     from t2f_train.sampling import Sampler
 
     check_picture_path(output)

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from t2f_runtime.text import TokenizerKind
+from t2f_runtime.text.tokenizer import TokenizerKind
 from t2f_train.data.readers import ReaderName
 from t2f_train.errors import ConfigError
 from t2f_train.overrides import apply_overrides

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from t2f_runtime.atomic_files import write_atomically
-from t2f_runtime.text import Tokenizer
+from t2f_runtime.text.tokenizer import Tokenizer
 from t2f_train.model import FaceModel
 from t2f_train.samples import FixedFaces
 from t2f_train.schedule import Moment

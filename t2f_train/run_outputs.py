@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
-from t2f_runtime.text import Tokenizer
+from t2f_runtime.text.tokenizer import Tokenizer
 from t2f_train.checkpoint import Place, latest_checkpoint, save_checkpoint
 from t2f_train.config import Config
 from t2f_train.distributed import is_first

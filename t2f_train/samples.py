@@ -11,8 +11,8 @@ from torch import Tensor
 
 from t2f_runtime.atomic_files import write_atomically
 from t2f_runtime.latent import draw_noise
-from t2f_runtime.sheet import contact_sheet
-from t2f_runtime.text import Tokenizer, pad
+from t2f_runtime.pictures.sheet import contact_sheet
+from t2f_runtime.text.tokenizer import Tokenizer, pad
 from t2f_train.errors import ConfigError
 from t2f_train.model import FaceModel, to_pixels
 from t2f_train.schedule import Moment

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from t2f_runtime.sheet import contact_sheet
-from t2f_runtime.text import pad
+from t2f_runtime.pictures.sheet import contact_sheet
+from t2f_runtime.text.tokenizer import pad
 from t2f_train.errors import ConfigError
 from t2f_train.metrics.run_artist import TrainedRun, open_run
 from t2f_train.samples import draw_latents, place_samples

@@ -7,7 +7,7 @@ import numpy as np
 import sentencepiece
 from numpy.typing import NDArray
 
-from t2f_runtime.text import Tokenizer
+from t2f_runtime.text.tokenizer import Tokenizer
 from t2f_train.config import TextSettings
 from t2f_train.errors import ConfigError
 from t2f_train.text_encoder import PADDING_TOKEN

@@ -9,7 +9,7 @@ import msgspec
 import torch
 
 from t2f_runtime.atomic_files import write_atomically
-from t2f_runtime.text import Tokenizer
+from t2f_runtime.text.tokenizer import Tokenizer
 from t2f_train.checkpoint import (
     Place,
     latest_checkpoint,

@@ -10,8 +10,8 @@ import msgspec
 from fake_tensorrt import fake_library
 
 from t2f_export.engines.libraries import Host
+from t2f_runtime.bundle.manifest import MANIFEST, Manifest, decode_manifest, encode_manifest
 from t2f_runtime.engines.gpu import Device, NoDevice
-from t2f_runtime.manifest import MANIFEST, Manifest, decode_manifest, encode_manifest
 
 TINY_BUNDLE = Path(__file__).parent / "runtime" / "tiny_bundle"
 TINY_BUNDLE_WITHOUT_TEXT = Path(__file__).parent / "runtime" / "tiny_bundle_without_text"

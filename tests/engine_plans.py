@@ -8,18 +8,18 @@ from fake_cuda import FakeCuda
 from fake_tensorrt import fake_library
 from fake_tensorrt_names import VERSIONS
 
-from t2f_runtime.engine_index import (
+from t2f_runtime.bundle.engine_index import (
     EngineEntry,
     EngineKey,
     EngineOptions,
     EngineTarget,
     ShapeRange,
 )
+from t2f_runtime.bundle.manifest import BATCH, LENGTH, MANIFEST, decode_manifest, encode_manifest
 from t2f_runtime.engines.gpu import Device, this_platform
 from t2f_runtime.engines.host import Host
 from t2f_runtime.engines.unavailable import UnavailableEngineError
 from t2f_runtime.errors import MissingPackageError
-from t2f_runtime.manifest import BATCH, LENGTH, MANIFEST, decode_manifest, encode_manifest
 
 ADA = Device(name="NVIDIA RTX 4070", compute_capability="sm_89", multiprocessors=46)
 DTYPES = {"float32": "FLOAT", "int64": "INT64", "uint8": "UINT8"}

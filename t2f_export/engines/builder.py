@@ -15,11 +15,11 @@ from t2f_export.engines.tensorrt_api import Library
 from t2f_export.engines.tensorrt_engine import BuiltEngine, EngineRequest, build_engine
 from t2f_export.engines.tensorrt_loading import check_loads
 from t2f_export.errors import EngineBuildError
-from t2f_runtime.bundle import Bundle
-from t2f_runtime.engine_index import EngineEntry
+from t2f_runtime.bundle.bundle import Bundle
+from t2f_runtime.bundle.engine_index import EngineEntry
+from t2f_runtime.bundle.manifest import SIGNATURE
 from t2f_runtime.engines.gpu import Device
 from t2f_runtime.errors import BundleError
-from t2f_runtime.manifest import SIGNATURE
 
 
 class Reporter(Protocol):

@@ -13,10 +13,10 @@ from t2f_export.engines.jobs import EngineWish, describe
 from t2f_export.engines.libraries import Host
 from t2f_export.engines.progress import EngineBar
 from t2f_export.engines.targets import parse_targets
+from t2f_runtime.bundle.engine_index import EngineEntry, EngineOptions, Flavour
+from t2f_runtime.bundle.manifest import Precision
+from t2f_runtime.bundle.manifest_fields import Network
 from t2f_runtime.cache_folder import cache_folder
-from t2f_runtime.engine_index import EngineEntry, EngineOptions, Flavour
-from t2f_runtime.manifest import Precision
-from t2f_runtime.manifest_fields import Network
 
 Name = TypeVar("Name", bound=str)
 

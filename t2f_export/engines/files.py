@@ -12,8 +12,14 @@ from filelock import FileLock, Timeout
 
 from t2f_export.errors import EngineBuildError
 from t2f_runtime.atomic_files import write_atomically
-from t2f_runtime.engine_index import ENGINES_FOLDER, EngineEntry, EngineKey
-from t2f_runtime.manifest import MANIFEST, SIGNATURE, Manifest, decode_manifest, encode_manifest
+from t2f_runtime.bundle.engine_index import ENGINES_FOLDER, EngineEntry, EngineKey
+from t2f_runtime.bundle.manifest import (
+    MANIFEST,
+    SIGNATURE,
+    Manifest,
+    decode_manifest,
+    encode_manifest,
+)
 
 SUFFIX: Final = ".engine"
 

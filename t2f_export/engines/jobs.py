@@ -8,11 +8,11 @@ from t2f_export.engines.targets import check_precision, check_target
 from t2f_export.engines.tensorrt_api import Library
 from t2f_export.engines.tensorrt_engine import shape_profile
 from t2f_export.errors import EngineBuildError
-from t2f_runtime.engine_choice import NAMES
-from t2f_runtime.engine_index import EngineKey, EngineOptions, EngineTarget, Flavour
+from t2f_runtime.bundle.engine_index import EngineKey, EngineOptions, EngineTarget, Flavour
+from t2f_runtime.bundle.manifest import Graph, Manifest, Precision
+from t2f_runtime.bundle.manifest_fields import Network
+from t2f_runtime.engines.choice import NAMES
 from t2f_runtime.engines.gpu import Device, this_platform
-from t2f_runtime.manifest import Graph, Manifest, Precision
-from t2f_runtime.manifest_fields import Network
 
 _OLDEST_AMPERE = 80
 

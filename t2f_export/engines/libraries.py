@@ -6,9 +6,9 @@ from typing import cast
 
 from t2f_export.engines.tensorrt_api import Library
 from t2f_export.errors import EngineBuildError
-from t2f_runtime.engine_choice import NAMES, RTX_TARGETS
-from t2f_runtime.engine_index import Flavour
+from t2f_runtime.bundle.engine_index import Flavour
 from t2f_runtime.engines import libraries
+from t2f_runtime.engines.choice import NAMES, RTX_TARGETS
 from t2f_runtime.engines.gpu import Device, NoDevice, find_device
 from t2f_runtime.engines.libraries import MODULES, check_version, how_to_install, is_installed
 from t2f_runtime.engines.unavailable import UnavailableEngineError

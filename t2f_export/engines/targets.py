@@ -4,8 +4,8 @@ import re
 from typing import Final
 
 from t2f_export.errors import EngineBuildError
-from t2f_runtime.engine_choice import RTX_TARGETS
-from t2f_runtime.manifest import Precision
+from t2f_runtime.bundle.manifest import Precision
+from t2f_runtime.engines.choice import RTX_TARGETS
 
 _THERE = "builds its own with TensorRT; run there: t2f engine BUNDLE --flavour tensorrt"
 

@@ -22,10 +22,10 @@ from t2f_export.engines.tensorrt_api import (
 )
 from t2f_export.engines.tensorrt_phases import Phases, Progress, make_monitor
 from t2f_export.errors import EngineBuildError
-from t2f_runtime.engine_choice import NAMES
-from t2f_runtime.engine_index import EngineOptions, Flavour, ShapeRange
+from t2f_runtime.bundle.engine_index import EngineOptions, Flavour, ShapeRange
+from t2f_runtime.bundle.manifest import BATCH, LENGTH, Graph, Tensor
+from t2f_runtime.engines.choice import NAMES
 from t2f_runtime.engines.tensorrt_log import Messages, make_logger
-from t2f_runtime.manifest import BATCH, LENGTH, Graph, Tensor
 
 MAXIMUM_BATCH: Final = 16
 """Faces that are drawn at once; more are drawn in several runs."""

@@ -3,7 +3,7 @@
 from t2f_export.engines.tensorrt_api import Library
 from t2f_export.engines.tensorrt_engine import EngineRequest
 from t2f_export.errors import EngineBuildError
-from t2f_runtime.engine_choice import NAMES
+from t2f_runtime.engines.choice import NAMES
 from t2f_runtime.engines.plan import LoadedPlan
 from t2f_runtime.errors import EngineError
 

@@ -25,9 +25,10 @@ from t2f_export.bundle_writer import (
 )
 from t2f_export.frozen_model import FrozenGenerator
 from t2f_export.imported.weights_file import read_bytes
-from t2f_runtime import __version__, manifest
-from t2f_runtime.manifest import Graphs, Manifest, Provenance, Reference
-from t2f_runtime.text import Tokenizer
+from t2f_runtime import __version__
+from t2f_runtime.bundle import manifest
+from t2f_runtime.bundle.manifest import Graphs, Manifest, Provenance, Reference
+from t2f_runtime.text.tokenizer import Tokenizer
 from t2f_runtime.verification import join_pictures
 from t2f_train.model import to_pixels
 from t2f_train.provenance import source_commit

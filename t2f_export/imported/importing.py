@@ -11,8 +11,8 @@ from t2f_export.imported.imported_model import ImportedModel, ImportedText, writ
 from t2f_export.imported.original_model import read_original_model
 from t2f_export.imported.pro_gan_pytorch import read_pro_gan_pytorch
 from t2f_export.parity import readable_references
+from t2f_runtime.bundle.manifest import Manifest, Reference
 from t2f_runtime.latent import draw_noise
-from t2f_runtime.manifest import Manifest, Reference
 
 PRO_GAN_PYTORCH = "pro-gan-pytorch"
 T2F_ORIGINAL = "t2f-original"

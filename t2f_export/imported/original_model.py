@@ -16,10 +16,10 @@ from t2f_export.imported.original_text_encoder import OriginalTextEncoder, read_
 from t2f_export.imported.original_vocabulary import read_original_vocabulary
 from t2f_export.imported.weights_file import NamedTensors, read_bytes, read_weights_file
 from t2f_export.parity import readable_references
+from t2f_runtime.bundle.manifest import Reference
 from t2f_runtime.errors import DescriptionError
 from t2f_runtime.latent import draw_noise
-from t2f_runtime.manifest import Reference
-from t2f_runtime.text import Tokenizer
+from t2f_runtime.text.tokenizer import Tokenizer
 from t2f_train.provenance import sha256_of
 
 

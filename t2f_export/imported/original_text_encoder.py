@@ -29,7 +29,13 @@ from t2f_export.errors import ForeignModelError
 from t2f_export.frozen_model import Array
 from t2f_export.imported.weights_file import NamedTensors
 from t2f_export.onnx_graph import GraphBuilder, onnx_gates
-from t2f_runtime.manifest import BATCH, CONDITION_LOG_VARIANCE, CONDITION_MEAN, LENGTH, TOKENS
+from t2f_runtime.bundle.manifest import (
+    BATCH,
+    CONDITION_LOG_VARIANCE,
+    CONDITION_MEAN,
+    LENGTH,
+    TOKENS,
+)
 
 LEAST_DEVIATION = 1e-12
 """What the augmentor adds to every deviation."""

@@ -12,7 +12,7 @@ from typing import NoReturn
 from t2f_export.errors import ForeignModelError
 from t2f_export.imported.weights_file import read_bytes
 from t2f_runtime.errors import BundleError
-from t2f_runtime.whole_words import PADDING, UNKNOWN, WholeWords, encode_vocabulary
+from t2f_runtime.text.whole_words import PADDING, UNKNOWN, WholeWords, encode_vocabulary
 
 MAXIMUM_BYTES = 256 * 2**20
 """The original's file of Face2Text has 175 kB."""

@@ -16,8 +16,8 @@ from t2f_export.manifest_file import file_entry, write_with_card
 from t2f_export.precision.drawing import NetworkPair
 from t2f_export.precision.networks import NewNetworks, Tell, make_networks
 from t2f_runtime.atomic_files import new_folder, write_atomically
-from t2f_runtime.bundle import Bundle
-from t2f_runtime.manifest import (
+from t2f_runtime.bundle.bundle import Bundle
+from t2f_runtime.bundle.manifest import (
     MANIFEST,
     MODEL_CARD,
     REFERENCE,

@@ -8,7 +8,7 @@ import click
 
 from t2f_export.descriptions import Descriptions, descriptions_of_file, descriptions_of_run
 from t2f_export.precision.adding import PrecisionWish, add_precisions, export_with_precisions
-from t2f_runtime.manifest import Manifest, Precision
+from t2f_runtime.bundle.manifest import Manifest, Precision
 
 
 def read_precisions(option: str, text: str) -> tuple[Precision, ...]:

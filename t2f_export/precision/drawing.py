@@ -10,11 +10,11 @@ from onnx import TensorProto, helper
 from t2f_export.errors import PrecisionError
 from t2f_export.precision.half import LARGEST, half_tensors
 from t2f_export.precision.quantise import Feed
-from t2f_runtime.bundle import Bundle
+from t2f_runtime.bundle.bundle import Bundle
+from t2f_runtime.bundle.manifest import LATENT, TOKENS, Reference
 from t2f_runtime.generator import FaceGenerator, open_tokenizer
 from t2f_runtime.latent import draw_latent
-from t2f_runtime.manifest import LATENT, TOKENS, Reference
-from t2f_runtime.pictures import Pictures
+from t2f_runtime.pictures.arrays import Pictures
 from t2f_runtime.sessions.onnx_session import OnnxSession
 from t2f_runtime.verification import draw_faces
 

@@ -11,9 +11,8 @@ from t2f_export.errors import PrecisionError
 from t2f_export.precision.drawing import NetworkPair, check_ranges
 from t2f_export.precision.half import half_graph
 from t2f_export.precision.sensitivity import QuantisedNetwork, quantise_within
-from t2f_runtime.bundle import Bundle
-from t2f_runtime.generator import open_tokenizer
-from t2f_runtime.manifest import (
+from t2f_runtime.bundle.bundle import Bundle
+from t2f_runtime.bundle.manifest import (
     Calibration,
     Graph,
     Graphs,
@@ -21,7 +20,8 @@ from t2f_runtime.manifest import (
     generator_graph,
     text_encoder_graph,
 )
-from t2f_runtime.pictures import Pictures
+from t2f_runtime.generator import open_tokenizer
+from t2f_runtime.pictures.arrays import Pictures
 
 CALIBRATION_FACES: Final = 64
 """Faces that ranges are measured on."""

@@ -9,9 +9,9 @@ import onnx
 from t2f_export.errors import PrecisionError
 from t2f_export.precision.half import stored_in_half
 from t2f_export.precision.quantise import Feed, layers_to_quantise, quantise, without_quantising
-from t2f_runtime.manifest import LayerError
-from t2f_runtime.manifest_fields import Network
-from t2f_runtime.pictures import Pictures
+from t2f_runtime.bundle.manifest import LayerError
+from t2f_runtime.bundle.manifest_fields import Network
+from t2f_runtime.pictures.arrays import Pictures
 from t2f_runtime.tolerances import TOLERANCES
 from t2f_runtime.verification import compare
 

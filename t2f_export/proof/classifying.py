@@ -10,13 +10,13 @@ import torch
 
 from t2f_export.descriptions import is_readable
 from t2f_export.errors import ExportError
+from t2f_runtime.bundle.manifest import Precision
 from t2f_runtime.cache_folder import cache_folder
 from t2f_runtime.generator import FaceGenerator
 from t2f_runtime.latent import draw_latent
-from t2f_runtime.manifest import Precision
-from t2f_runtime.pictures import Pictures
+from t2f_runtime.pictures.arrays import Pictures
 from t2f_runtime.proof import ENGINE, AttributeReport
-from t2f_runtime.text import Tokenizer
+from t2f_runtime.text.tokenizer import Tokenizer
 from t2f_runtime.tolerances import ATTRIBUTE_POINTS
 from t2f_train.data.celeba_traits import ATTRIBUTES
 from t2f_train.metrics.attribute_rows import Rows

@@ -19,9 +19,8 @@ from t2f_export.errors import ExportError
 from t2f_export.manifest_file import write_with_card
 from t2f_export.parity import draw_references
 from t2f_export.proof.classifying import compare_attributes
-from t2f_runtime.bundle import Bundle
-from t2f_runtime.generator import FaceGenerator, open_tokenizer
-from t2f_runtime.manifest import (
+from t2f_runtime.bundle.bundle import Bundle
+from t2f_runtime.bundle.manifest import (
     REFERENCE,
     SIGNATURE,
     Manifest,
@@ -29,7 +28,8 @@ from t2f_runtime.manifest import (
     Precision,
     Reference,
 )
-from t2f_runtime.pictures import Pictures
+from t2f_runtime.generator import FaceGenerator, open_tokenizer
+from t2f_runtime.pictures.arrays import Pictures
 from t2f_runtime.proof import (
     ENGINE,
     AttributeReport,

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from t2f_runtime.manifest import Graph, Tensor
+from t2f_runtime.bundle.manifest import Graph, Tensor
 
 _TYPES = {
     "float32": "TYPE_FP32",

@@ -5,7 +5,7 @@ import onnx
 from onnx import TensorProto, helper
 
 from t2f_export.onnx_graph import GraphBuilder
-from t2f_runtime.manifest import (
+from t2f_runtime.bundle.manifest import (
     BATCH,
     CONDITION_LOG_VARIANCE,
     CONDITION_MEAN,

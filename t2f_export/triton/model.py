@@ -17,10 +17,10 @@ import triton_python_backend_utils as pb_utils  # type: ignore[import-not-found]
 from numpy.typing import NDArray
 
 from t2f_runtime import FaceGenerator
+from t2f_runtime.bundle.manifest import IMAGE, LATENT, MANIFEST, Manifest, decode_manifest
 from t2f_runtime.errors import BundleError, DescriptionError, EngineError, T2FError
 from t2f_runtime.latent import draw_latent
-from t2f_runtime.manifest import IMAGE, LATENT, MANIFEST, Manifest, decode_manifest
-from t2f_runtime.text import Tokenizer
+from t2f_runtime.text.tokenizer import Tokenizer
 
 TEXT = "text"
 SEED = "seed"

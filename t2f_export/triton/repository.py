@@ -31,8 +31,8 @@ from t2f_export.triton.config import (
 )
 from t2f_export.triton.latent import NOISE, latent_graph, latent_step
 from t2f_runtime.atomic_files import new_folder
-from t2f_runtime.bundle import Bundle
-from t2f_runtime.manifest import BATCH, MANIFEST, Graph, Precision, Tensor, encode_manifest
+from t2f_runtime.bundle.bundle import Bundle
+from t2f_runtime.bundle.manifest import BATCH, MANIFEST, Graph, Precision, Tensor, encode_manifest
 
 CONFIG = "config.pbtxt"
 VERSION = "1"

@@ -28,9 +28,9 @@ from t2f_runtime.bench.report import (
 from t2f_runtime.bench.samples import spread
 from t2f_runtime.bench.side_process import SideProcess
 from t2f_runtime.bench.stages import STAGES, Seconds, median_of
-from t2f_runtime.bundle import Bundle
-from t2f_runtime.engine_probe import EngineState, probe_engine
+from t2f_runtime.bundle.bundle import Bundle
 from t2f_runtime.engines.names import CPU_ENGINES, EngineName
+from t2f_runtime.engines.probe import EngineState, probe_engine
 from t2f_runtime.processors import usable_cpus
 
 _SLOW_TO_LOAD: Final[tuple[EngineName, ...]] = ("onnx-tensorrt",)

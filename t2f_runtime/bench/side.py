@@ -15,15 +15,15 @@ import msgspec
 from t2f_runtime.bench.messages import Answer, Greeting, Request, SideOptions
 from t2f_runtime.bench.samples import warm_up
 from t2f_runtime.bench.stages import Seconds, StagedGenerator, described_faces
-from t2f_runtime.bundle import Bundle
-from t2f_runtime.commands import read_trusted
+from t2f_runtime.bundle.bundle import Bundle
+from t2f_runtime.commands.options import read_trusted
 from t2f_runtime.engines.names import CPU_ENGINES
 from t2f_runtime.engines.prepared import EngineWish
 from t2f_runtime.errors import T2FError
 from t2f_runtime.service.serving import take_output
 
 if TYPE_CHECKING:
-    from t2f_runtime.manifest import Precision
+    from t2f_runtime.bundle.manifest import Precision
 
 _SEEDS: Final = 1000
 

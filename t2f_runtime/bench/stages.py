@@ -7,8 +7,8 @@ from typing import Any, Final, Literal, Protocol, get_args, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from t2f_runtime.bundle import Bundle
-from t2f_runtime.bundle_tokenizer import open_tokenizer
+from t2f_runtime.bundle.bundle import Bundle
+from t2f_runtime.bundle.tokenizer import open_tokenizer
 from t2f_runtime.engines.opening import open_engine
 from t2f_runtime.engines.prepared import EngineWish
 from t2f_runtime.generator import FaceGenerator

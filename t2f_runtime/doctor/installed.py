@@ -7,7 +7,7 @@ from typing import Final
 
 from t2f_runtime import __version__
 from t2f_runtime.doctor.finding import Finding, Verdict
-from t2f_runtime.engine_choice import version_numbers
+from t2f_runtime.engines.choice import version_numbers
 from t2f_runtime.engines.onnx_runtime import PACKAGES as ONNX_RUNTIMES
 
 _TOPIC: Final = "installed"

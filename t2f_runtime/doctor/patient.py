@@ -4,12 +4,12 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from t2f_runtime.bundle import Bundle
+from t2f_runtime.bundle.bundle import Bundle
+from t2f_runtime.bundle.trust import PublicKey
 from t2f_runtime.doctor.finding import Finding, Verdict
 from t2f_runtime.doctor.machine import examine_folder
 from t2f_runtime.errors import T2FError
 from t2f_runtime.generator import FaceGenerator
-from t2f_runtime.trust import PublicKey
 from t2f_runtime.verification import describe_tolerance, measure_generator
 
 _TOPIC: Final = "bundle"

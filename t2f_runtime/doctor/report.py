@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 
 from t2f_runtime import __version__
+from t2f_runtime.bundle.trust import PublicKey
 from t2f_runtime.cache_folder import cache_folder
 from t2f_runtime.doctor.finding import Finding
 from t2f_runtime.doctor.installed import (
@@ -21,11 +22,10 @@ from t2f_runtime.doctor.machine import examine_machine
 from t2f_runtime.doctor.nvidia import examine_nvidia
 from t2f_runtime.doctor.patient import examine_bundle
 from t2f_runtime.doctor.trying import examine_engines, try_engines
-from t2f_runtime.engine_probe import EngineState
 from t2f_runtime.engines.gpu import Device, find_device
+from t2f_runtime.engines.probe import EngineState
 from t2f_runtime.errors import MissingPackageError
 from t2f_runtime.proof import this_machine
-from t2f_runtime.trust import PublicKey
 
 _MARKS: Final = {"ok": "ok", "note": "-", "warning": "!", "broken": "BROKEN"}
 

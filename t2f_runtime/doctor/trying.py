@@ -9,8 +9,8 @@ import msgspec
 
 from t2f_runtime.child_process import child_command
 from t2f_runtime.doctor.finding import Finding
-from t2f_runtime.engine_probe import EngineState
 from t2f_runtime.engines.names import AUTO_ORDER, EngineName
+from t2f_runtime.engines.probe import EngineState
 
 _TOPIC: Final = "engines"
 _SECONDS: Final = 120
@@ -19,7 +19,7 @@ import os
 output = os.dup(1)
 os.dup2(2, 1)
 import msgspec
-from t2f_runtime.engine_probe import probe_engine
+from t2f_runtime.engines.probe import probe_engine
 states = [probe_engine(name) for name in sys.argv[1:]]
 os.write(output, msgspec.json.encode(states))
 """

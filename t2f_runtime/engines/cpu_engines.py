@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 
-from t2f_runtime.bundle import Bundle
+from t2f_runtime.bundle.bundle import Bundle
+from t2f_runtime.bundle.manifest import Graph, processor_generator
+from t2f_runtime.bundle.manifest_fields import Network
 from t2f_runtime.engines.host import Host
 from t2f_runtime.engines.names import EngineName
 from t2f_runtime.engines.prepared import EngineWish, Prepared, precisions
 from t2f_runtime.engines.running import RunningEngine
-from t2f_runtime.manifest import Graph, processor_generator
-from t2f_runtime.manifest_fields import Network
 from t2f_runtime.sessions import Session
 
 DEVICE = "cpu"

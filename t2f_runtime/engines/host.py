@@ -6,8 +6,8 @@ from types import ModuleType
 
 import msgspec
 
+from t2f_runtime.bundle.engine_index import Flavour
 from t2f_runtime.cache_folder import cache_folder
-from t2f_runtime.engine_index import Flavour
 from t2f_runtime.engines.cuda import CudaRuntime, import_cuda
 from t2f_runtime.engines.gpu import Device, NoDevice, find_device
 from t2f_runtime.engines.libraries import import_library

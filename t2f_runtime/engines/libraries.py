@@ -4,8 +4,8 @@ import importlib.util
 from collections.abc import Sequence
 from typing import Final, cast
 
-from t2f_runtime.engine_choice import NAMES, version_numbers
-from t2f_runtime.engine_index import Flavour
+from t2f_runtime.bundle.engine_index import Flavour
+from t2f_runtime.engines.choice import NAMES, version_numbers
 from t2f_runtime.engines.tensorrt_api import RunningLibrary
 from t2f_runtime.engines.unavailable import UnavailableEngineError
 

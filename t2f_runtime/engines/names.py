@@ -2,8 +2,8 @@
 
 from typing import Final, Literal
 
-from t2f_runtime.engine_index import Flavour
-from t2f_runtime.manifest_fields import Precision
+from t2f_runtime.bundle.engine_index import Flavour
+from t2f_runtime.bundle.manifest_fields import Precision
 
 EngineName = Literal[
     "tensorrt", "tensorrt-rtx", "onnx-cuda", "onnx-tensorrt", "onnx-cpu", "openvino"

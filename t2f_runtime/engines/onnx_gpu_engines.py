@@ -4,7 +4,9 @@ import hashlib
 import re
 from types import ModuleType
 
-from t2f_runtime.bundle import Bundle
+from t2f_runtime.bundle.bundle import Bundle
+from t2f_runtime.bundle.manifest import Graph, Precision
+from t2f_runtime.bundle.manifest_fields import Network
 from t2f_runtime.engines.gpu import Device
 from t2f_runtime.engines.host import Host, check_device, describe_device
 from t2f_runtime.engines.names import PROVIDERS, EngineName
@@ -12,8 +14,6 @@ from t2f_runtime.engines.onnx_runtime import check_alone, check_provider
 from t2f_runtime.engines.prepared import EngineWish, Prepared, precisions
 from t2f_runtime.engines.running import RunningEngine
 from t2f_runtime.errors import EngineError
-from t2f_runtime.manifest import Graph, Precision
-from t2f_runtime.manifest_fields import Network
 from t2f_runtime.sessions import Session
 
 

@@ -4,7 +4,7 @@ from typing import cast, get_args
 
 import msgspec
 
-from t2f_runtime.bundle import Bundle
+from t2f_runtime.bundle.bundle import Bundle
 from t2f_runtime.engines.cpu_engines import prepare_cpu
 from t2f_runtime.engines.host import Host, check_device
 from t2f_runtime.engines.names import AUTO, AUTO_ORDER, FLAVOURS, PROVIDERS, EngineName

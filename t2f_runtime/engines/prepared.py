@@ -5,11 +5,11 @@ from typing import Literal
 
 import msgspec
 
-from t2f_runtime.bundle import Bundle
+from t2f_runtime.bundle.bundle import Bundle
+from t2f_runtime.bundle.manifest import Graph, Precision
+from t2f_runtime.bundle.manifest_fields import Network
 from t2f_runtime.engines.names import AUTO, AUTO_PRECISIONS, EngineName
 from t2f_runtime.engines.running import RunningEngine
-from t2f_runtime.manifest import Graph, Precision
-from t2f_runtime.manifest_fields import Network
 from t2f_runtime.sessions import Session
 
 

@@ -5,7 +5,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from t2f_runtime.manifest_fields import Precision
+from t2f_runtime.bundle.manifest_fields import Precision
 
 
 class PassedOver(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from t2f_runtime.bundle import Bundle
-from t2f_runtime.engine_choice import NAMES, RTX_TARGETS, Machine, build_command, choose_engines
-from t2f_runtime.engine_index import EngineEntry, Flavour
+from t2f_runtime.bundle.bundle import Bundle
+from t2f_runtime.bundle.engine_index import EngineEntry, Flavour
+from t2f_runtime.bundle.manifest import Graph, Precision
+from t2f_runtime.bundle.manifest_fields import Network
+from t2f_runtime.engines.choice import NAMES, RTX_TARGETS, Machine, build_command, choose_engines
 from t2f_runtime.engines.cuda import Cuda
 from t2f_runtime.engines.gpu import Device, this_platform
 from t2f_runtime.engines.host import Host, check_device, describe_device
@@ -20,8 +22,6 @@ from t2f_runtime.engines.running import RunningEngine
 from t2f_runtime.engines.tensorrt_api import RunningLibrary
 from t2f_runtime.engines.unavailable import UnavailableEngineError
 from t2f_runtime.errors import EngineError, MissingPackageError
-from t2f_runtime.manifest import Graph, Precision
-from t2f_runtime.manifest_fields import Network
 from t2f_runtime.sessions.tensorrt_session import TensorrtSession
 
 _logger = logging.getLogger(__name__)

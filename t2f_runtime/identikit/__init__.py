@@ -20,7 +20,7 @@ from t2f_runtime.identikit.picture_export import export_picture, export_sheet
 from t2f_runtime.identikit.session import Session
 from t2f_runtime.identikit.studio import picture_hash
 from t2f_runtime.identikit.word_pairs import KNOWN_PAIRS, LOCK_SETS
-from t2f_runtime.picture_facts import PictureFacts, read_picture
+from t2f_runtime.pictures.facts import PictureFacts, read_picture
 
 __all__ = [
     "KNOWN_PAIRS",

@@ -5,13 +5,13 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import Meta
 
+from t2f_runtime.bundle.manifest_fields import Count, Sha256, Size
 from t2f_runtime.errors import ArgumentError
 from t2f_runtime.identikit.case_checks import check_steps
 from t2f_runtime.identikit.errors import CaseError
 from t2f_runtime.identikit.face import Face, Vector
 from t2f_runtime.identikit.studio import Drawing, bundle_id_of
 from t2f_runtime.latent import LARGEST_SEED
-from t2f_runtime.manifest_fields import Count, Sha256, Size
 
 CASE_VERSION: Final = 2
 """The one version of the schema of cases that this T2F reads and writes."""

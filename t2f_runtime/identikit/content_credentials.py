@@ -18,7 +18,7 @@ import msgspec
 from t2f_runtime.errors import KeyFileError, MissingPackageError, PictureError
 from t2f_runtime.identikit.picture_export import write_export
 from t2f_runtime.paths import check_path
-from t2f_runtime.picture_facts import (
+from t2f_runtime.pictures.facts import (
     DIGITAL_SOURCE_TYPE,
     MAXIMUM_FILE_BYTES,
     PictureFacts,

@@ -9,11 +9,11 @@ from msgspec import Meta
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
+from t2f_runtime.bundle.manifest_fields import Sha256
 from t2f_runtime.errors import ArgumentError
 from t2f_runtime.identikit.exact import Doubles, slerp
 from t2f_runtime.identikit.given import finite_number
 from t2f_runtime.latent import Floats, draw_noise, on_hypersphere
-from t2f_runtime.manifest_fields import Sha256
 
 MAXIMUM_VALUES = 2**14
 """The longest condition or noise: far beyond any model's."""

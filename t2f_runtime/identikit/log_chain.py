@@ -8,9 +8,9 @@ from typing import Annotated, Any, Final, NamedTuple
 import msgspec
 from msgspec import Meta
 
+from t2f_runtime.bundle.manifest_fields import Count, Sha256, Size
 from t2f_runtime.errors import ArgumentError
 from t2f_runtime.identikit.errors import CaseError
-from t2f_runtime.manifest_fields import Count, Sha256, Size
 from t2f_runtime.paths import check_path
 
 MAXIMUM_LINE_BYTES = 2**20

@@ -6,7 +6,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from t2f_runtime.errors import ArgumentError
 from t2f_runtime.generator import Pictures
-from t2f_runtime.sheet import FONT_PIXELS, GAP_PIXELS, MAXIMUM_PIXELS, enlarge
+from t2f_runtime.pictures.sheet import FONT_PIXELS, GAP_PIXELS, MAXIMUM_PIXELS, enlarge
 
 FACE_PIXELS = 128
 """Faces are enlarged to at least this side."""

@@ -27,8 +27,8 @@ from t2f_runtime.identikit.picture_export import (
     write_export,
 )
 from t2f_runtime.identikit.studio import Drawing, Studio
-from t2f_runtime.picture_facts import PictureFacts, xmp_mark
-from t2f_runtime.sheet import enlarge
+from t2f_runtime.pictures.facts import PictureFacts, xmp_mark
+from t2f_runtime.pictures.sheet import enlarge
 
 if TYPE_CHECKING:
     from fpdf import FPDF

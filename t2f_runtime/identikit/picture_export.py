@@ -1,6 +1,6 @@
 """Pictures to pass on: of one face or of several, with all that a picture should say about itself.
 
-What a picture says is `t2f_runtime.picture_facts.PictureFacts`; `read_picture` there reads it back
+What a picture says is `t2f_runtime.pictures.facts.PictureFacts`; `read_picture` there reads it back
 and checks the pixels.
 """
 
@@ -20,9 +20,9 @@ from t2f_runtime.identikit.numbered_sheet import numbered_sheet
 from t2f_runtime.identikit.studio import Drawing, Studio
 from t2f_runtime.latent import check_whole_number
 from t2f_runtime.paths import check_path
-from t2f_runtime.picture_facts import PictureFacts, facts_of, picture_hash
-from t2f_runtime.picture_files import encode_picture
-from t2f_runtime.sheet import enlarge
+from t2f_runtime.pictures.facts import PictureFacts, facts_of, picture_hash
+from t2f_runtime.pictures.files import encode_picture
+from t2f_runtime.pictures.sheet import enlarge
 
 MAXIMUM_SCALE = 64
 

@@ -7,15 +7,15 @@ from typing import Protocol
 
 import numpy as np
 
-from t2f_runtime.bundle import identify
+from t2f_runtime.bundle.bundle import identify
+from t2f_runtime.bundle.manifest import Manifest
 from t2f_runtime.engines.running import RunningEngine
 from t2f_runtime.errors import ArgumentError, DescriptionError
 from t2f_runtime.generator import Pictures
 from t2f_runtime.identikit.face import Face, Reading, check_is_face, vector
 from t2f_runtime.latent import Floats
-from t2f_runtime.manifest import Manifest
-from t2f_runtime.picture_facts import picture_hash as picture_hash  # noqa: PLC0414 (taken from here)
-from t2f_runtime.pictures import empty_pictures
+from t2f_runtime.pictures.arrays import empty_pictures
+from t2f_runtime.pictures.facts import picture_hash as picture_hash  # noqa: PLC0414 (taken from here)
 from t2f_runtime.reading.description import DescriptionReading
 
 KEPT_PICTURE_BYTES = 2**26

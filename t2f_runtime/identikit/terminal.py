@@ -23,8 +23,8 @@ from t2f_runtime.identikit.terminal_telling import (
     tell_slider,
     tell_step,
 )
-from t2f_runtime.picture_facts import writing_time
-from t2f_runtime.picture_files import save_picture
+from t2f_runtime.pictures.facts import writing_time
+from t2f_runtime.pictures.files import save_picture
 
 
 class Terminal:

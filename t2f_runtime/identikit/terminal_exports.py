@@ -20,8 +20,8 @@ from t2f_runtime.identikit.picture_export import (
     write_export,
 )
 from t2f_runtime.identikit.session import Session
-from t2f_runtime.picture_facts import read_picture
-from t2f_runtime.picture_files import encode_picture
+from t2f_runtime.pictures.facts import read_picture
+from t2f_runtime.pictures.files import encode_picture
 
 
 class Exports:

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from t2f_runtime.bundle.manifest import WORDS
 from t2f_runtime.errors import ArgumentError, DescriptionError
 from t2f_runtime.latent import Floats
-from t2f_runtime.manifest import WORDS
-from t2f_runtime.text import Tokenizer
+from t2f_runtime.text.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
-    from t2f_runtime.bundle import Bundle
+    from t2f_runtime.bundle.bundle import Bundle
     from t2f_runtime.reading.description import DescriptionReading
     from t2f_runtime.reading.word_list import WordList
 

@@ -14,7 +14,7 @@ from t2f_runtime.reading.reader import MeanOf
 from t2f_runtime.reading.spelling import nearest_words
 from t2f_runtime.reading.word_list import WordList
 from t2f_runtime.reading.words import leave_out, split_words
-from t2f_runtime.text import Tokenizer
+from t2f_runtime.text.tokenizer import Tokenizer
 
 SUGGESTED_WORDS = 16
 """So many unknown words of a description are looked up, which bounds the work."""

@@ -7,10 +7,10 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import Meta
 
-from t2f_runtime.bundle import Bundle
+from t2f_runtime.bundle.bundle import Bundle
+from t2f_runtime.bundle.manifest import WORDS
+from t2f_runtime.bundle.manifest_fields import Count
 from t2f_runtime.errors import BundleError
-from t2f_runtime.manifest import WORDS
-from t2f_runtime.manifest_fields import Count
 from t2f_runtime.reading.words import fold, split_words
 
 MAXIMUM_BYTES: Final = 2**26

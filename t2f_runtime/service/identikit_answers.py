@@ -5,7 +5,7 @@ import msgspec
 from t2f_runtime.identikit.case import Argument
 from t2f_runtime.identikit.directions import SLIDER_END
 from t2f_runtime.identikit.log_chain import LogMark
-from t2f_runtime.picture_facts import PictureFacts
+from t2f_runtime.pictures.facts import PictureFacts
 from t2f_runtime.service.identikit_params import ScreenFormat
 
 

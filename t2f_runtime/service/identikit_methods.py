@@ -30,8 +30,8 @@ from t2f_runtime.identikit import (
     verify_log,
 )
 from t2f_runtime.identikit.studio import Studio
-from t2f_runtime.picture_facts import PictureFacts
-from t2f_runtime.picture_files import encode_picture
+from t2f_runtime.pictures.facts import PictureFacts
+from t2f_runtime.pictures.files import encode_picture
 from t2f_runtime.service.identikit_answers import (
     Checked,
     Explained,

@@ -6,7 +6,7 @@ from t2f_runtime.errors import ArgumentError, DescriptionError
 from t2f_runtime.identikit import Face, Session, picture_hash
 from t2f_runtime.identikit.directions import basis_of, free_share
 from t2f_runtime.identikit.exact import Doubles
-from t2f_runtime.picture_facts import PictureFacts
+from t2f_runtime.pictures.facts import PictureFacts
 from t2f_runtime.service.identikit_answers import PastStep, PastSteps, Screen, ScreenFace, Slider
 from t2f_runtime.service.identikit_params import HistoryParams, ScreenFormat
 from t2f_runtime.service.messages import MAXIMUM_CANDIDATES

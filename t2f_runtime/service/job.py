@@ -10,8 +10,8 @@ from t2f_runtime.cancellation import Cancellation
 from t2f_runtime.errors import ArgumentError, CancelledError
 from t2f_runtime.generator import FaceGenerator
 from t2f_runtime.latent import Floats, draw_latent
-from t2f_runtime.pictures import Pictures as Pictures  # noqa: PLC0414 (taken from here)
-from t2f_runtime.pictures import empty_pictures
+from t2f_runtime.pictures.arrays import Pictures as Pictures  # noqa: PLC0414 (taken from here)
+from t2f_runtime.pictures.arrays import empty_pictures
 
 if TYPE_CHECKING:
     from concurrent.futures import Future

@@ -2,8 +2,8 @@
 
 from PIL import Image
 
-from t2f_runtime.picture_facts import PictureFacts
-from t2f_runtime.picture_files import encode_picture
+from t2f_runtime.pictures.facts import PictureFacts
+from t2f_runtime.pictures.files import encode_picture
 from t2f_runtime.service.job import Pictures
 from t2f_runtime.service.messages import PictureFormat
 

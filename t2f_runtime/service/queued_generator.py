@@ -4,12 +4,12 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from t2f_runtime.bundle.manifest import Manifest
 from t2f_runtime.cancellation import Cancellation
 from t2f_runtime.engines.running import RunningEngine
 from t2f_runtime.errors import ClosedError
 from t2f_runtime.generator import FaceGenerator
 from t2f_runtime.latent import Floats
-from t2f_runtime.manifest import Manifest
 from t2f_runtime.reading import DescriptionReading
 from t2f_runtime.service.batcher import DynamicBatcher
 from t2f_runtime.service.job import Pictures

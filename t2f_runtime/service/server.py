@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from t2f_runtime import __version__
-from t2f_runtime.bundle import Bundle
+from t2f_runtime.bundle.bundle import Bundle
 from t2f_runtime.cancellation import Cancellation
 from t2f_runtime.generator import FaceGenerator
 from t2f_runtime.identikit.case_log import utc_now
 from t2f_runtime.identikit.comparison import COMPARED_WORDS
 from t2f_runtime.identikit.word_pairs import LOCK_SETS
-from t2f_runtime.picture_facts import facts_of, picture_hash, writing_time
+from t2f_runtime.pictures.facts import facts_of, picture_hash, writing_time
 from t2f_runtime.reading import DescriptionReading
 from t2f_runtime.service.batcher import DynamicBatcher
 from t2f_runtime.service.failures import describe_failure

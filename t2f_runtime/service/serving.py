@@ -4,7 +4,7 @@ import os
 import sys
 from functools import partial
 
-from t2f_runtime.bundle import Bundle
+from t2f_runtime.bundle.bundle import Bundle
 from t2f_runtime.generator import FaceGenerator
 from t2f_runtime.service.ending import AskedToEnd, Ending
 from t2f_runtime.service.lines import LineWriter, read_lines

@@ -8,8 +8,8 @@ from typing import Any, Final, Literal
 import onnxruntime
 from numpy.typing import NDArray
 
+from t2f_runtime.bundle.manifest import BATCH, LENGTH, Graph, Precision
 from t2f_runtime.errors import EngineError
-from t2f_runtime.manifest import BATCH, LENGTH, Graph, Precision
 
 Provider = Literal["CUDAExecutionProvider", "TensorrtExecutionProvider"]
 

@@ -7,8 +7,8 @@ from typing import Any
 import openvino
 from numpy.typing import NDArray
 
+from t2f_runtime.bundle.manifest import TOKENS
 from t2f_runtime.errors import EngineError
-from t2f_runtime.manifest import TOKENS
 from t2f_runtime.processors import usable_cpus
 
 

@@ -12,7 +12,8 @@ from typing import Any, Final, SupportsInt, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from t2f_runtime.engine_index import Flavour, ShapeRange
+from t2f_runtime.bundle.engine_index import Flavour, ShapeRange
+from t2f_runtime.bundle.manifest import BATCH, Graph, Tensor
 from t2f_runtime.engines.cuda import Cuda
 from t2f_runtime.engines.kernel_cache import KeptKernels, KernelFile
 from t2f_runtime.engines.plan import LoadedPlan
@@ -24,7 +25,6 @@ from t2f_runtime.engines.tensorrt_api import (
     RunningLibrary,
 )
 from t2f_runtime.errors import EngineError
-from t2f_runtime.manifest import BATCH, Graph, Tensor
 
 _DTYPES: Final = {"float32": "FLOAT", "int64": "INT64", "uint8": "UINT8"}
 

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from t2f_runtime.text import Tokenizer, pad
+from t2f_runtime.text.tokenizer import Tokenizer, pad
 from t2f_train.data.captioned_face import CaptionedFace
 from t2f_train.data.problems import Problems
 from t2f_train.data.pyramid import ImagePyramid

@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from t2f_runtime.text import Tokenizer, pad
+from t2f_runtime.text.tokenizer import Tokenizer, pad
 from t2f_train.data.captioned_face import CaptionedFace
 from t2f_train.metrics.image_network import (
     NetworkStore,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from t2f_runtime.text import Tokenizer
+from t2f_runtime.text.tokenizer import Tokenizer
 from t2f_train.data.captioned_face import CaptionedFace
 from t2f_train.data.pyramid import ImagePyramid
 from t2f_train.metrics.ms_ssim import diversity

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from t2f_runtime.atomic_files import new_folder
-from t2f_runtime.sheet import enlarge
+from t2f_runtime.pictures.sheet import enlarge
 from t2f_train.errors import RunError
 from t2f_train.metrics.drawings import FACES_A_ROW
 from t2f_train.metrics.evaluation import Evaluation, ReportPictures

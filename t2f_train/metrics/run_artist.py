@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from t2f_runtime.text import Tokenizer, pad
+from t2f_runtime.text.tokenizer import Tokenizer, pad
 from t2f_train.checkpoint import latest_checkpoint, load_weights, read_state
 from t2f_train.errors import RunError
 from t2f_train.metrics.pictures import Pictures

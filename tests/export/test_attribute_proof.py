@@ -15,8 +15,8 @@ from t2f_export.errors import ExportError
 from t2f_export.proof import classifying, proving
 from t2f_export.proof.classifying import accuracy, compare_attributes
 from t2f_runtime.cli import CommandGroup
+from t2f_runtime.commands.verify import verify
 from t2f_runtime.proof import AttributeReport
-from t2f_runtime.verify_command import verify
 from t2f_train.data.celeba_traits import ATTRIBUTES
 from t2f_train.run_folder import RunFolder
 from t2f_train.tokenizer import open_tokenizer

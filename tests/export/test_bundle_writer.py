@@ -16,10 +16,10 @@ from t2f_export.bundle_writer import export_run
 from t2f_export.errors import ExportError, ParityError
 from t2f_export.parity import DESCRIPTIONS, readable_references
 from t2f_runtime import FaceGenerator
-from t2f_runtime.bundle import Bundle
+from t2f_runtime.bundle.bundle import Bundle
+from t2f_runtime.bundle.packing import pack_bundle
 from t2f_runtime.cli import main
-from t2f_runtime.packing import pack_bundle
-from t2f_runtime.text import Tokenizer
+from t2f_runtime.text.tokenizer import Tokenizer
 from t2f_runtime.verification import split_pictures, verify
 from t2f_train.checkpoint import WEIGHTS, latest_checkpoint, read_weights
 from t2f_train.errors import RunError

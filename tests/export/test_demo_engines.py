@@ -5,9 +5,9 @@ import shutil
 import pytest
 from click.testing import CliRunner
 
-from t2f_runtime.bundle import Bundle
+from t2f_runtime.bundle.bundle import Bundle
 from t2f_runtime.cli import main
-from t2f_runtime.engine_choice import Machine, choose_engines
+from t2f_runtime.engines.choice import Machine, choose_engines
 
 TARGETS = ("sm_86", "sm_120")
 

@@ -25,12 +25,12 @@ from t2f_export.engines import files as engine_files
 from t2f_export.engines.builder import build_engines
 from t2f_export.engines.jobs import EngineWish
 from t2f_export.errors import EngineBuildError
-from t2f_runtime.bundle import Bundle
-from t2f_runtime.engine_choice import Machine, choose_engines
-from t2f_runtime.engine_index import EngineOptions, EngineTarget, ShapeRange
+from t2f_runtime.bundle.bundle import Bundle
+from t2f_runtime.bundle.engine_index import EngineOptions, EngineTarget, ShapeRange
+from t2f_runtime.bundle.manifest import MANIFEST, encode_manifest
+from t2f_runtime.engines.choice import Machine, choose_engines
 from t2f_runtime.engines.gpu import Device, this_platform
 from t2f_runtime.errors import BundleError
-from t2f_runtime.manifest import MANIFEST, encode_manifest
 
 TENSORRT = ("tensorrt 10.3", "tensorrt 11.4")
 RTX = "tensorrt_rtx 1.7"

@@ -11,13 +11,13 @@ from fake_tensorrt_running import answer
 from t2f_export.engines.builder import build_engines
 from t2f_export.engines.jobs import EngineWish
 from t2f_runtime import FaceGenerator
-from t2f_runtime.bundle import Bundle
-from t2f_runtime.engine_probe import probe_engine
+from t2f_runtime.bundle.bundle import Bundle
+from t2f_runtime.bundle.manifest import IMAGE, LATENT
 from t2f_runtime.engines.gpu import Device, find_device
 from t2f_runtime.engines.host import Host
 from t2f_runtime.engines.opening import open_engine
 from t2f_runtime.engines.prepared import EngineWish as RunningWish
-from t2f_runtime.manifest import IMAGE, LATENT
+from t2f_runtime.engines.probe import probe_engine
 
 ADA = Device(name="NVIDIA RTX 4070", compute_capability="sm_89", multiprocessors=46)
 ENGINES = {"tensorrt": "tensorrt", "rtx": "tensorrt-rtx"}

@@ -12,10 +12,10 @@ from t2f_export.engines.builder import build_engines
 from t2f_export.engines.jobs import EngineWish, describe
 from t2f_export.engines.libraries import import_library
 from t2f_export.errors import EngineBuildError
-from t2f_runtime.bundle import Bundle
+from t2f_runtime.bundle.bundle import Bundle
+from t2f_runtime.bundle.engine_index import EngineOptions
 from t2f_runtime.cli import CommandGroup
-from t2f_runtime.engine_choice import Machine, choose_engines, version_numbers
-from t2f_runtime.engine_index import EngineOptions
+from t2f_runtime.engines.choice import Machine, choose_engines, version_numbers
 
 tensorrt_rtx = pytest.importorskip(
     "tensorrt_rtx", reason="needs TensorRT for RTX: pip install 't2f[rtx]'"

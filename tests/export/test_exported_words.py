@@ -5,8 +5,8 @@ from tiny_training import train_tiny_run
 
 from t2f_export.bundle_writer import export_run
 from t2f_runtime import FaceGenerator
-from t2f_runtime.bundle import Bundle
-from t2f_runtime.manifest import WORDS
+from t2f_runtime.bundle.bundle import Bundle
+from t2f_runtime.bundle.manifest import WORDS
 from t2f_train.errors import RunError
 from t2f_train.run_folder import RunFolder
 

@@ -12,9 +12,9 @@ from onnx import TensorProto, external_data_helper, helper, numpy_helper
 
 from t2f_export.bundle_writer import write_bundle
 from t2f_runtime import Bundle, BundleError, FaceGenerator
-from t2f_runtime.external_data import check_self_contained
-from t2f_runtime.manifest import GENERATOR, MANIFEST, FileEntry, encode_manifest
-from t2f_runtime.packing import pack_bundle
+from t2f_runtime.bundle.external_data import check_self_contained
+from t2f_runtime.bundle.manifest import GENERATOR, MANIFEST, FileEntry, encode_manifest
+from t2f_runtime.bundle.packing import pack_bundle
 
 WEIGHTS = np.arange(4, dtype=np.float32)
 
@@ -106,7 +106,7 @@ def test_a_bundle_with_such_a_network_is_neither_loaded_nor_packed(
 def test_a_packed_bundle_with_such_a_network_is_not_loaded(generator, tmp_path, monkeypatch):
     bundle = with_generator(copy_bundle(tmp_path / "bundle"), generator)
     # As somebody would pack it who does not ask t2f.
-    monkeypatch.setattr("t2f_runtime.bundle.check_self_contained", lambda data, source: None)
+    monkeypatch.setattr("t2f_runtime.bundle.bundle.check_self_contained", lambda data, source: None)
     pack_bundle(bundle, tmp_path / "face.t2f")
     monkeypatch.undo()
     with pytest.raises(BundleError, match=r"face.t2f: generator.onnx keeps the tensor '\w+' in an"):

@@ -14,7 +14,7 @@ from foreign_models import VERSION_3, draw_generator, save_version_3, to_levels
 from t2f_export.errors import ExportError, ForeignModelError
 from t2f_export.imported.importing import import_pro_gan_pytorch
 from t2f_runtime import FaceGenerator
-from t2f_runtime.bundle import Bundle
+from t2f_runtime.bundle.bundle import Bundle
 from t2f_runtime.cli import main
 from t2f_runtime.latent import draw_noise
 from t2f_runtime.verification import verify

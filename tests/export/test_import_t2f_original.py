@@ -20,8 +20,9 @@ from foreign_models import (
 from t2f_export.errors import ForeignModelError
 from t2f_export.imported.importing import import_t2f_original
 from t2f_export.imported.original_vocabulary import read_original_vocabulary
-from t2f_runtime import DescriptionError, FaceGenerator, manifest
-from t2f_runtime.bundle import Bundle
+from t2f_runtime import DescriptionError, FaceGenerator
+from t2f_runtime.bundle import manifest
+from t2f_runtime.bundle.bundle import Bundle
 from t2f_runtime.cli import main
 from t2f_runtime.latent import draw_noise
 

@@ -10,7 +10,8 @@ from tiny_training import tiny_config, train_tiny_run
 from t2f_export.bundle_writer import export_run
 from t2f_export.frozen_model import freeze_conditioning, freeze_text_encoder
 from t2f_export.minilm_graph import minilm_graph
-from t2f_runtime import DescriptionError, FaceGenerator, manifest
+from t2f_runtime import DescriptionError, FaceGenerator
+from t2f_runtime.bundle import manifest
 from t2f_train.errors import ConfigError
 from t2f_train.minilm_package import PACKAGE
 from t2f_train.model import FaceModel

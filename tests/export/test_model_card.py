@@ -8,7 +8,7 @@ from markdown_it import MarkdownIt
 from t2f_export.bundle_writer import write_bundle
 from t2f_export.model_card import escape, model_card
 from t2f_runtime import Bundle
-from t2f_runtime.manifest import MODEL_CARD, Manifest, ParityReport
+from t2f_runtime.bundle.manifest import MODEL_CARD, Manifest, ParityReport
 
 NASTY = (
     "<script>alert(1)</script>",

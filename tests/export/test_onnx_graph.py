@@ -8,7 +8,7 @@ from tiny_training import tiny_config
 from t2f_export.errors import ExportError
 from t2f_export.frozen_model import freeze_generator, freeze_text_encoder
 from t2f_export.onnx_graph import NORM_SHARES, GraphBuilder, generator_graph, text_encoder_graph
-from t2f_runtime import manifest
+from t2f_runtime.bundle import manifest
 from t2f_train.conditioning import join_latent
 from t2f_train.model import FaceModel, to_pixels
 

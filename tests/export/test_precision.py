@@ -22,9 +22,9 @@ from t2f_export.precision.adding import PrecisionWish, add_precisions
 from t2f_export.precision.half import half_graph, to_half
 from t2f_export.precision.sensitivity import quantise_within
 from t2f_runtime import FaceGenerator
-from t2f_runtime.bundle import Bundle
+from t2f_runtime.bundle.bundle import Bundle
+from t2f_runtime.bundle.packing import pack_bundle
 from t2f_runtime.cli import CommandGroup, main
-from t2f_runtime.packing import pack_bundle
 
 BOTH = PrecisionWish(precisions=("float16", "int8"))
 

@@ -16,8 +16,8 @@ from t2f_export.frozen_model import (
 )
 from t2f_export.onnx_graph import generator_graph
 from t2f_export.processor_graph import is_quicker, processor_graph, undouble
-from t2f_runtime import manifest
-from t2f_runtime.manifest import GENERATOR, PROCESSOR_GENERATOR
+from t2f_runtime.bundle import manifest
+from t2f_runtime.bundle.manifest import GENERATOR, PROCESSOR_GENERATOR
 from t2f_train.generator import Generator
 from t2f_train.layers import UpsamplingConvolution
 

@@ -9,7 +9,7 @@ from tiny_training import tiny_config, train_tiny_run, write_faces
 from t2f_export.bundle_writer import export_run
 from t2f_export.frozen_model import freeze_conditioning
 from t2f_runtime import FaceGenerator
-from t2f_runtime.bundle import Bundle
+from t2f_runtime.bundle.bundle import Bundle
 from t2f_runtime.cli import main
 from t2f_train.model import FaceModel
 from t2f_train.progan import ProGAN

@@ -16,10 +16,10 @@ from t2f_export.triton import repository as triton_repository
 from t2f_export.triton.config import to_text
 from t2f_export.triton.repository import TritonSettings, write_triton_repository
 from t2f_runtime import FaceGenerator
-from t2f_runtime.bundle import Bundle
+from t2f_runtime.bundle.bundle import Bundle
 from t2f_runtime.errors import BundleError
 from t2f_runtime.latent import draw_latent, draw_noise
-from t2f_runtime.text import Tokenizer, pad
+from t2f_runtime.text.tokenizer import Tokenizer, pad
 
 RUNTIME_TESTS = Path(__file__).parents[1] / "runtime"
 BUNDLE = RUNTIME_TESTS / "tiny_bundle"

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from t2f_runtime import FaceGenerator
+from t2f_runtime.bundle.manifest import MANIFEST, Manifest, decode_manifest
 from t2f_runtime.engines.gpu import Device, find_device
-from t2f_runtime.manifest import MANIFEST, Manifest, decode_manifest
-from t2f_runtime.text import Tokenizer
+from t2f_runtime.text.tokenizer import Tokenizer
 
 TINY_BUNDLE = Path(__file__).parent / "tiny_bundle"
 TINY_BUNDLE_WITHOUT_TEXT = Path(__file__).parent / "tiny_bundle_without_text"

@@ -19,8 +19,8 @@ from onnx.reference import ReferenceEvaluator
 from sentencepiece import SentencePieceTrainer
 
 from t2f_runtime import FaceGenerator, __version__
-from t2f_runtime import manifest as schema
-from t2f_runtime.text import Tokenizer
+from t2f_runtime.bundle import manifest as schema
+from t2f_runtime.text.tokenizer import Tokenizer
 from t2f_runtime.verification import join_pictures
 
 FOLDER = Path(__file__).parent / "tiny_bundle"

@@ -4,8 +4,8 @@ import json
 import zlib
 from pathlib import Path
 
-from t2f_runtime.manifest import MANIFEST
-from t2f_runtime.zip_layout import Member, directory, local_header
+from t2f_runtime.bundle.manifest import MANIFEST
+from t2f_runtime.bundle.zip_layout import Member, directory, local_header
 
 
 def members_of(contents) -> list[Member]:

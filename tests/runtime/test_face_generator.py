@@ -6,9 +6,7 @@ import pytest
 from vast_manifest import VastManifest
 
 from t2f_runtime import ArgumentError, BundleError, DescriptionError, EngineError, FaceGenerator
-from t2f_runtime.generator import MAXIMUM_FACES
-from t2f_runtime.latent import draw_latent, draw_noise, on_hypersphere
-from t2f_runtime.manifest import (
+from t2f_runtime.bundle.manifest import (
     CONDITION_LOG_VARIANCE,
     CONDITION_MEAN,
     IMAGE,
@@ -17,6 +15,8 @@ from t2f_runtime.manifest import (
     TOKENS,
     decode_manifest,
 )
+from t2f_runtime.generator import MAXIMUM_FACES
+from t2f_runtime.latent import draw_latent, draw_noise, on_hypersphere
 
 TEXTS = ["a bald man", "a smiling woman with long brown hair", "x", "👧"]
 

@@ -5,9 +5,9 @@ import pytest
 from onnxruntime.capi import onnxruntime_pybind11_state
 
 from t2f_runtime import BundleError, EngineError
-from t2f_runtime.manifest import GENERATOR, IMAGE, LATENT, TEXT_ENCODER, TOKENS
+from t2f_runtime.bundle.manifest import GENERATOR, IMAGE, LATENT, TEXT_ENCODER, TOKENS
 from t2f_runtime.sessions.onnx_session import OnnxSession
-from t2f_runtime.text import pad
+from t2f_runtime.text.tokenizer import pad
 
 
 def open_openvino(model, *, threads):

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from t2f_runtime import ArgumentError, BundleError, VerificationError
-from t2f_runtime.manifest import MANIFEST, REFERENCE
+from t2f_runtime.bundle.manifest import MANIFEST, REFERENCE
 from t2f_runtime.tolerances import TOLERANCES
 from t2f_runtime.verification import (
     compare,

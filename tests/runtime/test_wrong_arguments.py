@@ -3,7 +3,7 @@
 import pytest
 
 from t2f_runtime import ArgumentError, Bundle, Cancellation, FaceGenerator, PublicKey
-from t2f_runtime.picture_facts import read_picture
+from t2f_runtime.pictures.facts import read_picture
 from t2f_runtime.service import DynamicBatcher
 
 KEY = PublicKey(bytes(32))

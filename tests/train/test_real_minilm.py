@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from t2f_runtime.text import Tokenizer
+from t2f_runtime.text.tokenizer import Tokenizer
 from t2f_train.minilm_package import PACKAGE, load_minilm, read_vocabulary
 
 pytestmark = [

@@ -1,6 +1,6 @@
 import pytest
 
-from t2f_runtime.text import Tokenizer
+from t2f_runtime.text.tokenizer import Tokenizer
 from t2f_train.errors import ConfigError
 from t2f_train.tokenizer import cut_tokens, train_tokenizer
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 from tiny_training import StopAfter, tiny_config, train_tiny_run, write_faces
 
-from t2f_runtime.text import Tokenizer
+from t2f_runtime.text.tokenizer import Tokenizer
 from t2f_train.checkpoint import latest_checkpoint, read_weights
 from t2f_train.errors import ConfigError, RunError
 from t2f_train.run_folder import RunFolder

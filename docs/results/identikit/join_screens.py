@@ -11,8 +11,8 @@ import click
 from msgspec.structs import replace
 from PIL import Image
 
-from t2f_runtime.picture_facts import PictureFacts, Pictures, read_picture
-from t2f_runtime.picture_files import check_picture_path, save_picture
+from t2f_runtime.pictures.facts import PictureFacts, Pictures, read_picture
+from t2f_runtime.pictures.files import check_picture_path, save_picture
 
 ROWS = (
     ("0001-candidates",),

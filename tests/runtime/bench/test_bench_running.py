@@ -11,7 +11,7 @@ from t2f_runtime.bench.messages import Answer, Greeting, Request, SideOptions
 from t2f_runtime.bench.running import Bench, BenchPlan, choose_cpus
 from t2f_runtime.bench.side_process import SideProcess
 from t2f_runtime.bench.stages import STAGES
-from t2f_runtime.engine_probe import EngineState
+from t2f_runtime.engines.probe import EngineState
 
 QUICK = BenchPlan(engines=("onnx-cpu",), batches=(1, 2), rounds=3, seconds=0.0, starts=2)
 

@@ -7,10 +7,10 @@ import pytest
 from click.testing import CliRunner
 
 from t2f_runtime import Bundle, cli
+from t2f_runtime.bundle.manifest import GENERATOR
 from t2f_runtime.doctor import report
 from t2f_runtime.doctor.patient import examine_bundle
-from t2f_runtime.engine_probe import EngineState
-from t2f_runtime.manifest import GENERATOR
+from t2f_runtime.engines.probe import EngineState
 
 
 @pytest.fixture

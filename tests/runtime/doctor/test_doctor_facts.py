@@ -26,8 +26,8 @@ from t2f_runtime.doctor.nvidia import (
     find_library,
 )
 from t2f_runtime.doctor.trying import examine_engines, try_engines, try_in_child
-from t2f_runtime.engine_probe import EngineState
 from t2f_runtime.engines.gpu import Device, NoDevice
+from t2f_runtime.engines.probe import EngineState
 
 GPU = Device(name="NVIDIA GeForce RTX 3060", compute_capability="sm_86", multiprocessors=28)
 NO_GPU = NoDevice("no NVIDIA driver is installed")

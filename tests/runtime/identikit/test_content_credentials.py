@@ -9,7 +9,7 @@ from certificate_authority import Authority
 from t2f_runtime import KeyFileError, MissingPackageError, PictureError
 from t2f_runtime.identikit import Session, export_picture, read_picture
 from t2f_runtime.identikit.content_credentials import read_credentials, sign_picture
-from t2f_runtime.picture_files import save_picture
+from t2f_runtime.pictures.files import save_picture
 
 NOW = dt.datetime(2026, 11, 24, 9, 30, tzinfo=dt.timezone.utc)
 

@@ -9,6 +9,7 @@ from click.testing import CliRunner
 from msgspec.structs import replace
 
 from t2f_runtime import ArgumentError, DescriptionError, FaceGenerator
+from t2f_runtime.bundle.manifest import MANIFEST, WORDS
 from t2f_runtime.cli import main
 from t2f_runtime.identikit import (
     Session,
@@ -20,8 +21,7 @@ from t2f_runtime.identikit import (
 )
 from t2f_runtime.identikit.explain import NEGLIGIBLE_LEVELS, WordEffect
 from t2f_runtime.identikit.explanation_sheet import FACE_PIXELS
-from t2f_runtime.manifest import MANIFEST, WORDS
-from t2f_runtime.picture_facts import facts_of
+from t2f_runtime.pictures.facts import facts_of
 from t2f_runtime.reading.word_list import count_words, encode_words
 from t2f_runtime.reading.words import fold, split_words
 

@@ -15,7 +15,7 @@ from PIL import Image
 
 from t2f_runtime import ArgumentError, MissingPackageError, PictureError
 from t2f_runtime.identikit import Session, export_page
-from t2f_runtime.picture_facts import DIGITAL_SOURCE_TYPE
+from t2f_runtime.pictures.facts import DIGITAL_SOURCE_TYPE
 
 NOW = datetime(2026, 11, 24, 9, 30, tzinfo=timezone.utc)
 TEXT = "a bald man \u2013 “café”, it\u2019s œuf"

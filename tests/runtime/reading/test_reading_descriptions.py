@@ -13,8 +13,8 @@ from t2f_runtime.errors import T2FError
 from t2f_runtime.reading.description import DescriptionReading, Negation
 from t2f_runtime.reading.reader import DescriptionReader
 from t2f_runtime.reading.word_list import count_words
-from t2f_runtime.text import Tokenizer
-from t2f_runtime.whole_words import encode_vocabulary
+from t2f_runtime.text.tokenizer import Tokenizer
+from t2f_runtime.text.whole_words import encode_vocabulary
 
 TRAINED = ["a bald man with glasses and a beard", "a smiling woman with black hair", "a bald man"]
 

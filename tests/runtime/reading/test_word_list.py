@@ -5,7 +5,7 @@ import re
 import pytest
 
 from t2f_runtime import Bundle, BundleError
-from t2f_runtime.manifest import MANIFEST, WORDS, decode_manifest
+from t2f_runtime.bundle.manifest import MANIFEST, WORDS, decode_manifest
 from t2f_runtime.reading.word_list import (
     MAXIMUM_BYTES,
     WordList,

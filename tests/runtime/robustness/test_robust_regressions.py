@@ -9,21 +9,21 @@ import pytest
 from PIL import Image
 
 from t2f_runtime import Bundle, BundleError, KeyFileError, PackError, PictureError
+from t2f_runtime.bundle.manifest import GENERATOR, MANIFEST, decode_manifest
+from t2f_runtime.bundle.packing import pack_bundle, unpack_bundle
+from t2f_runtime.bundle.signing import new_keys
+from t2f_runtime.bundle.trust import PublicKey
 from t2f_runtime.identikit import CaseError, CaseLog, Session, repair_log, verify_log
 from t2f_runtime.identikit.case_file import decode_case, encode_case
-from t2f_runtime.manifest import GENERATOR, MANIFEST, decode_manifest
-from t2f_runtime.packing import pack_bundle, unpack_bundle
-from t2f_runtime.picture_files import save_picture
-from t2f_runtime.signing import new_keys
-from t2f_runtime.text import Tokenizer
-from t2f_runtime.trust import PublicKey
+from t2f_runtime.pictures.files import save_picture
+from t2f_runtime.text.tokenizer import Tokenizer
 
 NAMES = {"too long": "x" * 300, "with a NUL": "a\0b"}
 
 READ_WHAT_IS_CUT_OFF = """
 import os, sys
 from t2f_runtime import Bundle, BundleError
-from t2f_runtime.archive import PackedFiles
+from t2f_runtime.bundle.archive import PackedFiles
 
 bundle = Bundle.open(sys.argv[1])
 look_up = PackedFiles._member

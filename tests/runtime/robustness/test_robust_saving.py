@@ -9,8 +9,8 @@ from robustness_faults import WRITERS, Outcome, can_mount, fill_disks, unplug, w
 from robustness_kills import TASKS, kill_often
 
 from t2f_runtime import Bundle, BundleError, FaceGenerator, PackError
+from t2f_runtime.bundle.packing import pack_bundle
 from t2f_runtime.identikit import CaseError, Session
-from t2f_runtime.packing import pack_bundle
 
 KEYED = {"sign", "keys", "signature in a folder", "signature in a packed bundle"}
 ROOM = (0, 100, 3000, 20_000, 120_000, 10_000_000)

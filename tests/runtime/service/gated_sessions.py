@@ -5,7 +5,7 @@ import threading
 import numpy as np
 
 from t2f_runtime import FaceGenerator
-from t2f_runtime.manifest import CONDITION_LOG_VARIANCE, CONDITION_MEAN, IMAGE, LATENT
+from t2f_runtime.bundle.manifest import CONDITION_LOG_VARIANCE, CONDITION_MEAN, IMAGE, LATENT
 
 SECONDS = 30
 """After which a test that hangs fails."""

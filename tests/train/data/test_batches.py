@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from t2f_runtime.text import Tokenizer
+from t2f_runtime.text.tokenizer import Tokenizer
 from t2f_train.config import Phase
 from t2f_train.data.batches import FaceBatches, image_order, step_random
 from t2f_train.data.captioned_face import CaptionedFace

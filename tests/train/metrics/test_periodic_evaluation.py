@@ -6,7 +6,7 @@ import pytest
 import torch
 from tiny_training import tiny_config
 
-from t2f_runtime.text import Tokenizer
+from t2f_runtime.text.tokenizer import Tokenizer
 from t2f_train.data.captioned_face import CaptionedFace
 from t2f_train.data.pyramid import ImagePyramid
 from t2f_train.metrics.ms_ssim import diversity

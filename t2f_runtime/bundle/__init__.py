@@ -1,0 +1,1 @@
+"""The bundle: what passes from the exporter to the runtime, in a folder or in one file."""

@@ -1,0 +1,40 @@
+"""The command `t2f read`: what a model understands of a description."""
+
+from pathlib import Path
+
+import click
+import msgspec
+
+from t2f_runtime.commands.options import BUNDLE, TRUST, printable, read_trusted
+from t2f_runtime.engines.names import AUTO
+from t2f_runtime.generator import FaceGenerator
+
+
+@click.command()
+@BUNDLE
+@click.argument("text")
+@click.option("--json", "as_json", is_flag=True, help="Print all that was found as JSON.")
+@click.option("--engine", default=AUTO, show_default=True, help="What runs; see t2f doctor.")
+@TRUST
+def read(
+    bundle: Path, text: str, engine: str, key_files: tuple[Path, ...], *, as_json: bool
+) -> None:
+    """Say what is understood of TEXT, before anything is drawn; exit with 1 if it is refused.
+
+    Tells the tokens, the words that were never seen in training, with those that they may be typing
+    errors of, what is too much, and negations that this model does not obey.
+
+    \b
+    Examples:
+      t2f read BUNDLE "a man without galsses"
+      t2f read BUNDLE "a man without galsses" --json
+    """  # noqa: D301 (click's mark is the backspace)
+    generator = FaceGenerator.load(bundle, engine=engine, trusted=read_trusted(key_files))
+    reading = generator.read(text)
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(reading), indent=2))
+    else:
+        for line in str(reading).split("\n"):
+            click.echo(printable(line))
+    if not reading.is_accepted:
+        raise click.exceptions.Exit(1)

@@ -1,0 +1,1 @@
+"""Descriptions into tokens: SentencePiece, word pieces, and whole words."""
