@@ -109,6 +109,15 @@ class CaseLog:
         """Where the log ends: what a case file keeps."""
         return self._mark
 
+    def check_is_new(self) -> None:
+        """Refuses to begin a case in the log of another.
+
+        Raises:
+            CaseError: It has lines already.
+        """
+        if self._mark.lines:
+            raise CaseError(f"{self.path} is the log of a case already; give a new case a new log")
+
     def check(self, case: Case, mark: LogMark | None) -> LogReport:
         """Refuses a case that the log is not of, and a log that lacks what the case knows.
 

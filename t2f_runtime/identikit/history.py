@@ -72,8 +72,8 @@ class History:
         """
         seed = check_whole_number("seed", seed)
         check_log(log)
-        if log is not None and log.mark.lines:
-            raise CaseError(f"{log.path} is the log of a case already; give a new case a new log")
+        if log is not None:
+            log.check_is_new()
         studio = studio or Studio(generator)
         manifest = generator.manifest
         face = first_face(
@@ -113,6 +113,7 @@ class History:
         generator: Drawing,
         *,
         log: CaseLog | None = None,
+        studio: Studio | None = None,
     ) -> _Session:
         """Goes on with a saved case.
 
@@ -125,6 +126,7 @@ class History:
             path: The case file.
             generator: Of the case's bundle.
             log: The case's log.
+            studio: As in `start`.
 
         Raises:
             CaseError: The file is no case, damaged, of another bundle or version, or the log is
@@ -136,7 +138,7 @@ class History:
         if log is not None:
             log.check(saved.case, saved.log)
         left_out = saved.log if log is None else None
-        session = cls(saved.case, Studio(generator), log, left_out)
+        session = cls(saved.case, studio or Studio(generator), log, left_out)
         return session._noted("load", {"file": path_text(path)})
 
     def save(self, path: str | Path) -> None:
@@ -259,8 +261,8 @@ class History:
         if self.log_mark is not None:
             raise CaseError(
                 f"this case has a log of {self.log_mark.lines} lines, which was not opened with it "
-                "and would lack this step: load the case with its log (t2f identikit --case FILE), "
-                "or begin a new case and mix this one's face into it"
+                "and would lack this step: load the case with its log (t2f identikit --case FILE, "
+                "or log in identikit.load), or begin a new case and mix this one's face into it"
             )
         number = len(self.case.steps)
         if number >= MAXIMUM_STEPS:

@@ -6,7 +6,7 @@ was. All are pure but for files: who holds sessions, and in which order things a
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -15,7 +15,6 @@ import msgspec
 
 from t2f_runtime.errors import ArgumentError
 from t2f_runtime.identikit import (
-    CaseError,
     CaseLog,
     Comparison,
     Face,
@@ -25,10 +24,10 @@ from t2f_runtime.identikit import (
     export_page,
     export_picture,
     export_sheet,
-    load_case,
     save_case,
     verify_log,
 )
+from t2f_runtime.identikit.case_log import path_text
 from t2f_runtime.identikit.studio import Studio
 from t2f_runtime.pictures.facts import PictureFacts
 from t2f_runtime.pictures.files import encode_picture
@@ -140,21 +139,20 @@ def _start(
         params.description, tools.generator, seed=params.seed, studio=tools.studio
     )
     log = _open_log(tools, params)
-    if log is not None and log.mark.lines:
-        raise CaseError(f"{log.path} is the log of a case already; give a new case a new log")
+    if log is not None:
+        log.check_is_new()
     return Opened(number=number, session=session, sliders=params.sliders, log=log), None
 
 
 def _load(tools: Tools, number: int, params: LoadParams) -> tuple[Opened, dict[str, object] | None]:
     path = tools.place(params.path)
-    saved = load_case(path)
-    saved.case.check_bundle(tools.generator)
+    session = Session.load(path, tools.generator, studio=tools.studio)
     log = _open_log(tools, params)
     if log is not None:
-        log.check(saved.case, saved.log)
-    session = Session(saved.case, tools.studio)
+        log.check(session.case, session.log_mark)
+        session = replace(session, log_mark=None)  # the log gets the lines of further steps
     opened = Opened(number=number, session=session, sliders=params.sliders, log=log)
-    return opened, {"file": str(path)}
+    return opened, {"file": path_text(path)}
 
 
 def _open_log(tools: Tools, params: OpenParams) -> CaseLog | None:
@@ -210,7 +208,7 @@ def _explain(tools: Tools, opened: Opened, params: ExplainParams) -> Explained:
 
 def _save(tools: Tools, opened: Opened, params: SaveParams) -> Saved:
     path, case = tools.place(params.path), opened.session.case
-    mark = None if opened.log is None else opened.log.mark
+    mark = opened.session.log_mark if opened.log is None else opened.log.mark
     save_case(path, case, mark)
     return Saved(path=str(path), steps=len(case.steps), log=mark)
 

@@ -1,48 +1,14 @@
 import base64
-import json
-import queue
 import threading
 
 import pytest
+from desk_host import Host
 from gated_sessions import SECONDS, GatedPainter, gated_generator
 
 from t2f_runtime import Bundle
 from t2f_runtime.identikit import verify_log
 from t2f_runtime.service.identikit_params import MAXIMUM_SESSIONS
-from t2f_runtime.service.server import StdioServer
 from t2f_runtime.service.session_line import MAXIMUM_WAITING
-
-
-class Host:
-    """Asks a server in this process, and keeps its answers."""
-
-    def __init__(self, bundle, generator, **options):
-        self._lines = queue.Queue()
-        self.server = StdioServer(bundle, generator, self, **options)
-        self._answers = {}
-
-    def write(self, line):
-        self._lines.put(json.loads(line))
-
-    def send(self, request_id, method, **params):
-        request = {"id": request_id, "method": method, "params": params}
-        self.server.handle(json.dumps(request).encode())
-
-    def ask(self, method, **params):
-        self.send("ask", method, **params)
-        return self.answer("ask")
-
-    def answer(self, request_id):
-        while request_id not in self._answers:
-            line = self._lines.get(timeout=SECONDS)
-            self._answers[line["id"]] = line
-        return self._answers.pop(request_id)
-
-    def next_id(self):
-        return self._lines.get(timeout=SECONDS)["id"]
-
-    def start(self, **params):
-        return self.ask("identikit.start", description="a man", **params)["result"]["session"]
 
 
 @pytest.fixture

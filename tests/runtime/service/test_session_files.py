@@ -1,0 +1,59 @@
+import pytest
+from desk_host import Host
+
+from t2f_runtime import Bundle
+from t2f_runtime.identikit import CaseLog, Session, load_case
+
+
+@pytest.fixture
+def host(tiny_bundle, generator):
+    host = Host(Bundle.open(tiny_bundle), generator)
+    yield host
+    host.server.finish()
+
+
+@pytest.fixture
+def logged(tmp_path, generator):
+    """A case with a log, of two steps."""
+    log = CaseLog.open(tmp_path / "17.log")
+    session = Session.start("a man", generator, log=log).candidates(3)
+    session.save(tmp_path / "17.case")
+    return session
+
+
+def problem(answer):
+    return answer["error"]["code"], answer["error"]["message"]
+
+
+def test_a_logged_case_that_is_loaded_without_its_log_takes_no_step(host, logged, tmp_path):
+    case = tmp_path / "17.case"
+    session = host.ask("identikit.load", path=str(case))["result"]["session"]
+    code, message = problem(host.ask("identikit.choose", session=session, places=[2]))
+    assert code == "case"
+    assert "has a log of 2 lines, which was not opened with it" in message
+    assert host.ask("identikit.show", session=session)["result"]["step"] == 1
+
+
+def test_such_a_case_is_saved_with_the_mark_of_its_log(host, logged, tmp_path, generator):
+    case = tmp_path / "17.case"
+    session = host.ask("identikit.load", path=str(case))["result"]["session"]
+    copy = tmp_path / "copy.case"
+    saved = host.ask("identikit.save", session=session, path=str(copy))["result"]
+    assert saved["log"] == {"lines": 2, "sha256": logged.log.mark.sha256}
+    assert load_case(copy).log == logged.log.mark
+    again = Session.load(copy, generator, log=CaseLog.open(tmp_path / "17.log"))
+    assert again.choose([1]).step.number == 2
+
+
+def test_a_logged_case_goes_on_with_its_log(host, logged, tmp_path):
+    log = tmp_path / "17.log"
+    loaded = host.ask("identikit.load", path=str(tmp_path / "17.case"), log=str(log))
+    session = loaded["result"]["session"]
+    assert host.ask("identikit.choose", session=session, places=[2])["result"]["step"] == 2
+    saved = host.ask("identikit.save", session=session, path=str(tmp_path / "17.case"))
+    assert saved["result"]["log"]["lines"] == 4
+
+
+def test_sessions_of_one_studio_draw_nothing_twice(logged, tmp_path, generator):
+    loaded = Session.load(tmp_path / "17.case", generator, studio=logged.studio)
+    assert loaded.studio is logged.studio
