@@ -21,6 +21,7 @@ from t2f_runtime.identikit.log_chain import (
     read_verified,
     verify_log,
 )
+from t2f_runtime.identikit.sole_writer import sole_replacer, sole_writer
 from t2f_runtime.identikit.step_lines import check_steps_have_lines, hash_step
 from t2f_runtime.paths import check_path
 
@@ -42,7 +43,9 @@ class CaseLog:
     one: the case file holds the last. Who can rewrite log and case file can rewrite both, so give
     the last hash away (on paper, in an e-mail) where that matters.
 
-    Give one log to one session; of branches, all lines come in the order of their time.
+    Give one log to one session; of branches, all lines come in the order of their time. Of two that
+    write to one log, the second is refused: at its next line, or, while the first writes, at once
+    (on Windows, and on disks without locks, not in the very same moment).
 
     Example:
         >>> import tempfile
@@ -160,8 +163,8 @@ class CaseLog:
             arguments: With what; None takes those of the step.
 
         Raises:
-            CaseError: It cannot be written, no reader would take it, or another program has written
-                to the log; the line is taken back where the disk allows it.
+            CaseError: It cannot be written, no reader would take it, or another program writes or
+                has written to the log; the line is taken back where the disk allows it.
         """
         line = LogLine(
             line=self._mark.lines + 1,
@@ -188,7 +191,7 @@ class CaseLog:
 
     def _write(self, data: bytes) -> None:
         # Neither created nor truncated: a log that has vanished is an error.
-        with self.path.open("r+b", buffering=0) as file:
+        with sole_writer(self.path) as file:
             size = file.seek(0, os.SEEK_END)
             if size != self._size:
                 raise CaseError(
@@ -234,13 +237,23 @@ def repair_log(path: str | Path, *, operator: str | None = None, clock: Clock = 
 
     Raises:
         ArgumentError: The operator is no text, or too long.
-        CaseError: The log has been altered, has no whole line, or cannot be read or written.
+        CaseError: The log has been altered, has no whole line, cannot be read or written, or
+            another program writes to it.
     """
     path = check_path("the log", path)
     check_operator(operator)
-    report = verify_log(path)
-    if not report.torn_bytes:
+    if not verify_log(path).torn_bytes:
         return 0
+    try:
+        with sole_replacer(path):
+            return _repair(path, operator, clock)
+    except OSError as error:
+        raise CaseError(f"{path} cannot be written: {error.strerror or error}") from error
+
+
+def _repair(path: Path, operator: str | None, clock: Clock) -> int:
+    """Does what `repair_log` says, with nobody else at the log."""
+    report = verify_log(path)
     whole, torn = read_torn(path)
     if not whole:
         raise CaseError(f"{path} holds no whole line: keep it, and begin a new log")

@@ -18,6 +18,7 @@ from t2f_runtime.identikit import (
     repair_log,
     verify_log,
 )
+from t2f_runtime.identikit.sole_writer import sole_writer
 
 NOON = datetime(2026, 3, 1, 13, 0, tzinfo=timezone(timedelta(hours=1)))
 
@@ -454,6 +455,54 @@ def test_two_programs_cannot_write_one_log(session, path):
     CaseLog.open(path).append("x", session.case, session.step)
     with pytest.raises(CaseError, match="another program has written to it"):
         session.undo()
+
+
+@pytest.fixture
+def written_by_another(path):
+    """Another program is in the middle of a line of the log."""
+    fcntl = pytest.importorskip("fcntl", reason="Windows has no such locks")
+    with path.open("r+b") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def test_while_another_program_writes_a_line_none_is_written(session, path, written_by_another):
+    before = path.read_bytes()
+    with pytest.raises(CaseError, match=r"another program is writing to .*a\.log"):
+        session.undo()
+    assert path.read_bytes() == before
+
+
+def test_while_another_program_writes_a_log_is_not_repaired(session, path, written_by_another):
+    before = path.read_bytes() + b"half a li"
+    path.write_bytes(before)
+    with pytest.raises(CaseError, match="another program is writing to"):
+        repair_log(path)
+    assert path.read_bytes() == before
+
+
+def test_a_log_that_is_replaced_while_it_is_opened_is_not_written(session, path, tmp_path):
+    other = tmp_path / "other"
+    other.write_bytes(b"of another program")
+
+    class ReplacedPath(type(path)):
+        """Is open by the time that it is asked for its file's number."""
+
+        def stat(self, **options):
+            other.replace(path)
+            return super().stat(**options)
+
+    with (
+        pytest.raises(CaseError, match=r"has put another file in the place of .*a\.log"),
+        sole_writer(ReplacedPath(path)),
+    ):
+        pytest.fail("it was given to be written")
+    assert path.read_bytes() == b"of another program"
+
+
+def test_a_whole_log_that_nobody_may_write_needs_no_repair(session, path):
+    path.chmod(0o400)
+    assert repair_log(path) == 0
 
 
 def test_a_line_that_cannot_be_written_is_taken_back(session, path, monkeypatch):
