@@ -19,7 +19,8 @@ from t2f_runtime.service.messages import MAXIMUM_LINE_BYTES
 from t2f_runtime.service.server import METHODS, StdioServer
 
 _WORDS = "a bald man with a beard"
-_CASE = "17.case"
+_CASES = ("first.case", "second.case", "17.case")
+"""Copies of one case: one for each of two sessions, as no two may have one file, and one more."""
 _PARAMS: dict[str, tuple[dict[str, Any], ...]] = {
     "generate": (
         {"description": _WORDS, "seed": 7},
@@ -33,7 +34,7 @@ _PARAMS: dict[str, tuple[dict[str, Any], ...]] = {
     "identikit.start": (
         {"description": _WORDS, "seed": 7, "sliders": ["older"], "log": "a.log", "operator": "x"},
     ),
-    "identikit.load": ({"path": _CASE, "sliders": ["smiling"]},),
+    "identikit.load": ({"path": _CASES[2], "sliders": ["smiling"]},),
     "identikit.candidates": ({"session": 1, "count": 2, "pool": 3, "after_step": 3},),
     "identikit.choose": ({"session": 1, "places": [2, 0], "format": "rgb"},),
     "identikit.breed": ({"session": 1, "count": 3, "budget_ms": 9000},),
@@ -108,7 +109,8 @@ def serve_target(folder: Path, generator: FaceGenerator) -> Target:
     def check(data: bytes) -> None:
         shutil.rmtree(files, ignore_errors=True)
         files.mkdir()
-        shutil.copyfile(case, files / _CASE)
+        for name in _CASES:
+            shutil.copyfile(case, files / name)
         answers = _Answers()
         server = StdioServer(bundle, generator, answers, place=place)  # type: ignore[arg-type]
         try:
@@ -122,9 +124,10 @@ def serve_target(folder: Path, generator: FaceGenerator) -> Target:
 
 def _ask(server: StdioServer, answers: _Answers, data: bytes) -> int:
     """Sends the lines of an input after two that open sessions; tells how many want answers."""
-    load = {"method": "identikit.load", "params": {"path": _CASE, "format": "none"}}
-    for name in ("first", "second"):
-        server.handle(json.dumps({"id": name, **load}).encode())
+    for name in _CASES[:2]:
+        params = {"path": name, "format": "none"}
+        request = {"id": name, "method": "identikit.load", "params": params}
+        server.handle(json.dumps(request).encode())
     asked = 2
     answers.wait(asked)
     for line in read_lines(io.BytesIO(data).read, MAXIMUM_LINE_BYTES):

@@ -67,6 +67,7 @@ from t2f_runtime.service.identikit_params import (
     StepParams,
 )
 from t2f_runtime.service.identikit_screen import history_of, screen_of
+from t2f_runtime.service.open_files import OpenFiles
 from t2f_runtime.service.queued_generator import QueuedGenerator
 
 
@@ -80,6 +81,7 @@ class Tools:
         find: Gives the session of a number.
         place: Where a path of the host's leads.
         clock: Tells the time, with its time zone.
+        files: Which session has which file.
     """
 
     generator: QueuedGenerator
@@ -87,6 +89,7 @@ class Tools:
     find: Callable[[int], Session]
     place: Callable[[str], Path]
     clock: Callable[[], datetime]
+    files: OpenFiles
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,7 +141,7 @@ def _start(
     session = Session.start(
         params.description, tools.generator, seed=params.seed, studio=tools.studio
     )
-    log = _open_log(tools, params)
+    log = _open_log(tools, number, params)
     if log is not None:
         log.check_is_new()
     return Opened(number=number, session=session, sliders=params.sliders, log=log), None
@@ -146,8 +149,9 @@ def _start(
 
 def _load(tools: Tools, number: int, params: LoadParams) -> tuple[Opened, dict[str, object] | None]:
     path = tools.place(params.path)
+    tools.files.hold(number, path, "case file")
     session = Session.load(path, tools.generator, studio=tools.studio)
-    log = _open_log(tools, params)
+    log = _open_log(tools, number, params)
     if log is not None:
         log.check(session.case, session.log_mark)
         session = replace(session, log_mark=None)  # the log gets the lines of further steps
@@ -155,10 +159,12 @@ def _load(tools: Tools, number: int, params: LoadParams) -> tuple[Opened, dict[s
     return opened, {"file": path_text(path)}
 
 
-def _open_log(tools: Tools, params: OpenParams) -> CaseLog | None:
+def _open_log(tools: Tools, number: int, params: OpenParams) -> CaseLog | None:
     if params.log is None:
         return None
-    return CaseLog.open(tools.place(params.log), operator=params.operator, clock=tools.clock)
+    path = tools.place(params.log)
+    tools.files.hold(number, path, "log")
+    return CaseLog.open(path, operator=params.operator, clock=tools.clock)
 
 
 def _show(_: Tools, opened: Opened, params: ShowParams) -> Screen:
@@ -209,7 +215,14 @@ def _explain(tools: Tools, opened: Opened, params: ExplainParams) -> Explained:
 def _save(tools: Tools, opened: Opened, params: SaveParams) -> Saved:
     path, case = tools.place(params.path), opened.session.case
     mark = opened.session.log_mark if opened.log is None else opened.log.mark
-    save_case(path, case, mark)
+    is_own = tools.files.has(opened.number, path, "case file")
+    tools.files.hold(opened.number, path, "case file")
+    try:
+        save_case(path, case, mark)
+    except BaseException:
+        if not is_own:
+            tools.files.let_go(opened.number, path)
+        raise
     return Saved(path=str(path), steps=len(case.steps), log=mark)
 
 

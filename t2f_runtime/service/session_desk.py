@@ -28,6 +28,7 @@ from t2f_runtime.service.identikit_params import (
 )
 from t2f_runtime.service.identikit_screen import screen_of
 from t2f_runtime.service.messages import Done
+from t2f_runtime.service.open_files import OpenFiles
 from t2f_runtime.service.queued_generator import QueuedGenerator
 from t2f_runtime.service.session_line import SessionLine
 
@@ -79,6 +80,7 @@ class SessionDesk:
             find=self._find,
             place=place,
             clock=clock,
+            files=OpenFiles(),
         )
         self._sessions: dict[int, _Held] = {}
         # Also of those that are forgotten, until their last answer is out.
@@ -176,6 +178,7 @@ class SessionDesk:
             _note(opened, how.operation, arguments)
         except BaseException:
             del self._sessions[held.number]
+            self._tools.files.let_go(held.number)
             held.line.end()
             raise
         held.opened = opened
@@ -210,6 +213,7 @@ class SessionDesk:
 
     def _forget(self, held: _Held) -> Done:
         self._sessions.pop(held.number, None)
+        self._tools.files.let_go(held.number)
         return Done()
 
 

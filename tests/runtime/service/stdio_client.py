@@ -109,6 +109,7 @@ class RemoteSession:
 
     Attributes:
         screen: How the session stands: what the last step answered.
+        is_open: Whether it was not closed yet.
     """
 
     def __init__(self, client, how, **params):
@@ -118,6 +119,7 @@ class RemoteSession:
         self.screen = None
         self.screen = self.ask(how, **params)
         self.number = self.screen["session"]
+        self.is_open = True
 
     def step(self, operation, **params):
         """Changes the session, if it stands where the screen says, and gives the new screen."""
@@ -139,6 +141,11 @@ class RemoteSession:
         if "error" in answer:
             raise RemoteError(answer["error"]["code"], answer["error"]["message"])
         return answer["result"]
+
+    def close(self):
+        """Ends the session."""
+        self.ask("close")
+        self.is_open = False
 
     def pictures(self):
         """The screen as one array, shape `(faces, height, width, 3)`, uint8."""

@@ -2,7 +2,7 @@ import pytest
 from desk_host import Host
 
 from t2f_runtime import Bundle
-from t2f_runtime.identikit import CaseLog, Session, load_case
+from t2f_runtime.identikit import CaseLog, Session, load_case, verify_log
 
 
 @pytest.fixture
@@ -57,3 +57,60 @@ def test_a_logged_case_goes_on_with_its_log(host, logged, tmp_path):
 def test_sessions_of_one_studio_draw_nothing_twice(logged, tmp_path, generator):
     loaded = Session.load(tmp_path / "17.case", generator, studio=logged.studio)
     assert loaded.studio is logged.studio
+
+
+def opened(answer):
+    return answer["result"]["session"]
+
+
+def test_a_log_is_of_one_session_at_a_time(host, logged, tmp_path):
+    case, log = str(tmp_path / "17.case"), str(tmp_path / "17.log")
+    session = opened(host.ask("identikit.load", path=case, log=log))
+    other = tmp_path / "other.case"
+    logged.save(other)
+    code, message = problem(host.ask("identikit.load", path=str(other), log=log))
+    assert code == "case"
+    assert f"17.log is the log of the session {session}, which is open" in message
+    assert host.ask("info")["result"]["open_sessions"] == 1
+    host.ask("identikit.close", session=session)
+    again = opened(host.ask("identikit.load", path=str(other), log=log))
+    assert host.ask("identikit.choose", session=again, places=[1])["result"]["step"] == 2
+
+
+def test_a_case_file_is_of_one_session_at_a_time(host, logged, tmp_path):
+    case = str(tmp_path / "17.case")
+    session = opened(host.ask("identikit.load", path=case))
+    for answer in (
+        host.ask("identikit.load", path=case),
+        host.ask("identikit.load", path=str(tmp_path / "folder" / ".." / "17.case")),
+        host.ask("identikit.save", session=host.start(), path=case),
+    ):
+        code, message = problem(answer)
+        assert code == "case"
+        assert f"is the case file of the session {session}, which is open" in message
+    assert load_case(case).case == logged.case
+
+
+def test_a_case_is_not_saved_over_a_log_that_is_open(host, tmp_path):
+    log = tmp_path / "17.log"
+    session = host.start(log=str(log))
+    code, message = problem(host.ask("identikit.save", session=session, path=str(log)))
+    assert code == "case"
+    assert f"is the log of the session {session}" in message
+    assert verify_log(log).lines == 1
+
+
+def test_a_session_that_could_not_begin_holds_no_file(host, tmp_path):
+    log = str(tmp_path / "17.log")
+    refused = host.ask("identikit.load", path=str(tmp_path / "none.case"), log=log)
+    assert problem(refused)[0] == "case"
+    assert opened(host.ask("identikit.start", description="a man", log=log))
+
+
+def test_a_file_that_could_not_be_saved_is_free_for_others(host, tmp_path):
+    first, second = host.start(), host.start()
+    path = tmp_path / "file" / "17.case"
+    path.parent.write_text("no folder")
+    assert problem(host.ask("identikit.save", session=first, path=str(path)))[0] == "case"
+    path.parent.unlink()
+    assert host.ask("identikit.save", session=second, path=str(path))["result"]["steps"] == 1
