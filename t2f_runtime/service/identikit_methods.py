@@ -5,6 +5,7 @@ was. All are pure but for files: who holds sessions, and in which order things a
 `t2f_runtime.service.session_desk`.
 """
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -218,6 +219,11 @@ def _save(tools: Tools, opened: Opened, params: SaveParams) -> Saved:
     is_own = tools.files.has(opened.number, path, "case file")
     tools.files.hold(opened.number, path, "case file")
     try:
+        if not (is_own or params.replaces) and os.path.lexists(path):
+            raise ArgumentError(
+                f"{path} is there already, and not of this case: name another file, or allow it "
+                "with replaces"
+            )
         save_case(path, case, mark)
     except BaseException:
         if not is_own:

@@ -225,7 +225,9 @@ class SaveParams(SessionParams, frozen=True, kw_only=True):
     """Write the case file, whole or not at all, for its owner alone to read."""
 
     path: FilePath
-    """The file; what is there is replaced. A relative path begins where the server was started."""
+    """The file. A relative path begins where the server was started."""
+    replaces: bool = False
+    """Whether a file that is there may be replaced; one that this session loaded or wrote is."""
 
 
 class ExportParams(SessionParams, frozen=True, kw_only=True):

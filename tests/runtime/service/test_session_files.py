@@ -1,3 +1,5 @@
+import os
+
 import pytest
 from desk_host import Host
 
@@ -114,3 +116,44 @@ def test_a_file_that_could_not_be_saved_is_free_for_others(host, tmp_path):
     assert problem(host.ask("identikit.save", session=first, path=str(path)))[0] == "case"
     path.parent.unlink()
     assert host.ask("identikit.save", session=second, path=str(path))["result"]["steps"] == 1
+
+
+def test_a_file_that_is_there_is_replaced_only_where_it_is_allowed(host, tmp_path):
+    letter = tmp_path / "letter.txt"
+    letter.write_text("a letter")
+    session = host.start()
+    code, message = problem(host.ask("identikit.save", session=session, path=str(letter)))
+    assert code == "argument"
+    assert "letter.txt is there already, and not of this case" in message
+    assert "or allow it with replaces" in message
+    assert letter.read_text() == "a letter"
+    host.ask("identikit.save", session=session, path=str(letter), replaces=True)
+    assert load_case(letter).case.seed == 0
+
+
+@pytest.mark.skipif(not hasattr(os, "symlink"), reason="there are no links here")
+def test_a_link_that_leads_nowhere_is_a_file_that_is_there(host, tmp_path):
+    link = tmp_path / "17.case"
+    link.symlink_to(tmp_path / "nothing")
+    answer = host.ask("identikit.save", session=host.start(), path=str(link))
+    assert "is there already" in problem(answer)[1]
+
+
+def test_a_session_saves_again_to_the_files_that_it_loaded_and_wrote(host, logged, tmp_path):
+    loaded, written = str(tmp_path / "17.case"), str(tmp_path / "18.case")
+    log = str(tmp_path / "17.log")
+    session = opened(host.ask("identikit.load", path=loaded, log=log))
+    for path in (loaded, written):
+        for place in (1, 2):
+            host.ask("identikit.choose", session=session, places=[place])
+            host.ask("identikit.save", session=session, path=path)
+            assert load_case(path).case.step.chosen == (place,)
+
+
+def test_what_a_closed_session_wrote_is_no_longer_its_own(host, tmp_path):
+    path = str(tmp_path / "17.case")
+    session = host.start()
+    host.ask("identikit.save", session=session, path=path)
+    host.ask("identikit.close", session=session)
+    answer = host.ask("identikit.save", session=host.start(), path=path)
+    assert "is there already, and not of this case" in problem(answer)[1]
