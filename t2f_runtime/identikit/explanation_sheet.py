@@ -1,11 +1,17 @@
 """An explanation as one picture: the face, and for each word where it acts."""
 
+from datetime import datetime
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from t2f_runtime.errors import ArgumentError
 from t2f_runtime.identikit.explain import Explanation, WordEffect
+from t2f_runtime.identikit.face import Face
+from t2f_runtime.identikit.picture_export import faces_facts
+from t2f_runtime.identikit.studio import Drawing
+from t2f_runtime.pictures.facts import EXPLAINED_TITLE
 from t2f_runtime.pictures.sheet import FONT_PIXELS, GAP_PIXELS, MAXIMUM_PIXELS, enlarge
 
 FACE_PIXELS = 128
@@ -69,6 +75,25 @@ def explanation_sheet(explanation: Explanation) -> Image.Image:
             below = top + height * scale + 4 + number * (FONT_PIXELS + 2)
             draw.text((left + width * scale // 2, below), line, ink, font, anchor="ma")
     return sheet
+
+
+def explanation_notes(
+    generator: Drawing, face: Face, explanation: Explanation, *, time: datetime
+) -> dict[str, str]:
+    """What the sheet of an explanation says about itself, the words among it: they stand on it.
+
+    Args:
+        generator: What drew it.
+        face: The face.
+        explanation: Of that face.
+        time: Now, with its time zone.
+
+    Raises:
+        ArgumentError: The time has no time zone.
+    """
+    pictures = explanation.picture[np.newaxis]
+    facts = faces_facts(generator, [face], pictures, time=time, tells_description=True)
+    return {**facts.notes(), "Title": EXPLAINED_TITLE}
 
 
 def _label(effect: WordEffect) -> tuple[str, str]:

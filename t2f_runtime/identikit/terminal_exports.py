@@ -9,14 +9,13 @@ from t2f_runtime.identikit.case_log import Clock
 from t2f_runtime.identikit.command_words import file_and_scale, file_and_telling, usage
 from t2f_runtime.identikit.content_credentials import sign_picture
 from t2f_runtime.identikit.explain import explain
-from t2f_runtime.identikit.explanation_sheet import explanation_sheet
+from t2f_runtime.identikit.explanation_sheet import explanation_notes, explanation_sheet
 from t2f_runtime.identikit.face import Face
 from t2f_runtime.identikit.pdf_page import export_page
 from t2f_runtime.identikit.picture_export import (
     check_export,
     export_picture,
     export_sheet,
-    faces_facts,
     write_export,
 )
 from t2f_runtime.identikit.session import Session
@@ -113,14 +112,7 @@ class Exports:
         face = _one_face(session)
         path = check_export(rest or default, ".png", replaces=not rest)
         explanation = explain(self._generator, face)
-        facts = faces_facts(
-            self._generator,
-            [face],
-            explanation.picture[None],
-            time=self._clock(),
-            tells_description=True,
-        )
-        notes = {**facts.notes(), "Title": "synthetic face, and what its description changed"}
+        notes = explanation_notes(self._generator, face, explanation, time=self._clock())
         content = encode_picture(explanation_sheet(explanation), "PNG", notes)
         check_export(path, ".png", replaces=not rest)  # again: drawing took its time
         write_export(path, content, is_private=True)

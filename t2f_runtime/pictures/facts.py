@@ -59,6 +59,9 @@ TIME_VARIABLE: Final = "SOURCE_DATE_EPOCH"
 Source: Reproducible Builds, "SOURCE_DATE_EPOCH specification", version 1.1."""
 
 _TITLES: Final = {False: "synthetic face", True: "synthetic faces"}
+
+EXPLAINED_TITLE: Final = "synthetic face, and what its description changed"
+"""What the sheet of an explanation is called."""
 _TIME: Final = "%Y-%m-%dT%H:%M:%SZ"
 
 Seed = Annotated[int, Meta(ge=0)]
@@ -374,7 +377,7 @@ def _open_png(path: Path) -> PngImageFile:
 
 
 def _facts(notes: Mapping[str, str], path: Path) -> PictureFacts:
-    if notes.get("Title") not in _TITLES.values() or "Bundle" not in notes:
+    if notes.get("Title") not in {*_TITLES.values(), EXPLAINED_TITLE} or "Bundle" not in notes:
         raise PictureError(
             f"{path} does not say that it is a synthetic face of T2F; it was written by something "
             "else, or its notes were removed"

@@ -29,8 +29,8 @@ from t2f_runtime.identikit import (
     verify_log,
 )
 from t2f_runtime.identikit.case_log import path_text
+from t2f_runtime.identikit.explanation_sheet import explanation_notes
 from t2f_runtime.identikit.studio import Studio
-from t2f_runtime.pictures.facts import PictureFacts
 from t2f_runtime.pictures.files import encode_picture
 from t2f_runtime.service.identikit_answers import (
     Checked,
@@ -168,9 +168,10 @@ def _open_log(tools: Tools, number: int, params: OpenParams) -> CaseLog | None:
     return CaseLog.open(path, operator=params.operator, clock=tools.clock)
 
 
-def _show(_: Tools, opened: Opened, params: ShowParams) -> Screen:
+def _show(tools: Tools, opened: Opened, params: ShowParams) -> Screen:
     number, session, sliders = opened.number, opened.session, opened.sliders
-    return screen_of(number, session, sliders, params.format, params.places)
+    time = tools.clock()
+    return screen_of(number, session, sliders, params.format, time=time, places=params.places)
 
 
 def _history(_: Tools, opened: Opened, params: HistoryParams) -> PastSteps:
@@ -189,16 +190,8 @@ def _explain(tools: Tools, opened: Opened, params: ExplainParams) -> Explained:
     explanation = explain(tools.generator, face)
     sheet = None
     if params.sheet:
-        facts = PictureFacts(
-            bundle_id=opened.session.case.bundle_id,
-            engine=str(tools.generator.engine),
-            seed=face.seed,
-            index=face.index,
-            count=len(explanation.words) + 1,
-            names=face.name,
-            description=explanation.description,
-        )
-        sheet = encode_picture(explanation_sheet(explanation), "PNG", facts.notes())
+        notes = explanation_notes(tools.generator, face, explanation, time=tools.clock())
+        sheet = encode_picture(explanation_sheet(explanation), "PNG", notes)
     return Explained(
         description=explanation.description,
         words=tuple(

@@ -1,12 +1,13 @@
 """How a session stands, as a host shows it."""
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
 
 from t2f_runtime.errors import ArgumentError, DescriptionError
 from t2f_runtime.identikit import Face, Session, picture_hash
 from t2f_runtime.identikit.directions import basis_of, free_share
 from t2f_runtime.identikit.exact import Doubles
-from t2f_runtime.pictures.facts import PictureFacts
+from t2f_runtime.identikit.picture_export import faces_facts
 from t2f_runtime.service.identikit_answers import PastStep, PastSteps, Screen, ScreenFace, Slider
 from t2f_runtime.service.identikit_params import HistoryParams, ScreenFormat
 from t2f_runtime.service.messages import MAXIMUM_CANDIDATES
@@ -18,6 +19,8 @@ def screen_of(
     session: Session,
     sliders: Sequence[str],
     kind: ScreenFormat,
+    *,
+    time: datetime,
     places: Collection[int] | None = None,
 ) -> Screen:
     """Describes a session, and draws the pictures that are wanted.
@@ -27,6 +30,7 @@ def screen_of(
         session: The session.
         sliders: Words of the sliders that are told of.
         kind: How pictures are sent.
+        time: Now, with its time zone, for the pictures to tell.
         places: Faces whose pictures are wanted; None takes the first of the screen.
 
     Raises:
@@ -55,7 +59,7 @@ def screen_of(
         format=kind,
         chosen=step.chosen,
         faces=tuple(
-            _screen_face(session, place, face, kind if place in wanted else "none")
+            _screen_face(session, place, face, kind if place in wanted else "none", time)
             for place, face in enumerate(screen)
         ),
     )
@@ -83,19 +87,15 @@ def history_of(number: int, session: Session, params: HistoryParams) -> PastStep
     )
 
 
-def _screen_face(session: Session, place: int, face: Face, kind: ScreenFormat) -> ScreenFace:
+def _screen_face(
+    session: Session, place: int, face: Face, kind: ScreenFormat, time: datetime
+) -> ScreenFace:
     data, sha256 = None, session.case.shown(face.name).picture
     if kind != "none":
-        picture = session.studio.draw([face])[0]
-        facts = PictureFacts(
-            bundle_id=session.case.bundle_id,
-            engine=str(session.studio.generator.engine),
-            seed=face.seed,
-            index=face.index,
-            names=face.name,
-            description="\n".join(face.descriptions) or None,
-        )
-        data, sha256 = encode_pixels(picture, kind, facts), picture_hash(picture)
+        generator = session.studio.generator
+        pictures = session.studio.draw([face])
+        facts = faces_facts(generator, [face], pictures, time=time, tells_description=True)
+        data, sha256 = encode_pixels(pictures[0], kind, facts), picture_hash(pictures[0])
     return ScreenFace(
         place=place,
         name=face.name,

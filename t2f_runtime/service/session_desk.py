@@ -174,7 +174,7 @@ class SessionDesk:
             with self._tools.generator.under(cancellation):
                 cancellation.check()
                 opened, arguments = how.run(self._tools, held.number, params)
-                screen = screen_of(held.number, opened.session, opened.sliders, params.format)
+                screen = self._screen(opened, params)
             _note(opened, how.operation, arguments)
         except BaseException:
             del self._sessions[held.number]
@@ -192,8 +192,8 @@ class SessionDesk:
         with self._tools.generator.under(cancellation):
             cancellation.check()
             session = what.run(self._tools, before.session, params)
-            screen = screen_of(held.number, session, before.sliders, params.format)
-        after = replace(before, session=session)
+            after = replace(before, session=session)
+            screen = self._screen(after, params)
         _note(after, name.partition(".")[2], _way(params))
         held.opened = after
         return screen
@@ -205,6 +205,10 @@ class SessionDesk:
         with self._tools.generator.under(cancellation):
             cancellation.check()
             return what.run(self._tools, opened, params)
+
+    def _screen(self, opened: Opened, params: OpenParams | StepParams) -> Screen:
+        number, session, time = opened.number, opened.session, self._tools.clock()
+        return screen_of(number, session, opened.sliders, params.format, time=time)
 
     def _opened(self, held: _Held) -> Opened:
         if held.opened is None:  # it was asked for by a guess of its number, and never began

@@ -139,6 +139,7 @@ def test_the_words_that_moved_the_face_are_told_and_drawn(told, generator, tmp_p
         assert image.text["Title"] == "synthetic face, and what its description changed"
         assert image.text["Description"] == text
         np.testing.assert_array_equal(np.asarray(image), explanation_sheet(explanation))
+    assert read_picture(path)[0].names == "0.00"
     if sys.platform != "win32":
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert told(f"start {text}", "explain", "explain") == said
