@@ -1,13 +1,19 @@
 """A case as a value: every step of a session, as a tree, with what reproduces its pictures."""
 
+import copy
 from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta
 
-from t2f_runtime.bundle.manifest_fields import Count, Sha256, Size
+from t2f_runtime.cancellation import Cancellation, check_cancellation
 from t2f_runtime.errors import ArgumentError
-from t2f_runtime.identikit.case_checks import check_steps
+from t2f_runtime.identikit.case_checks import (
+    check_present,
+    check_step,
+    check_steps,
+    find_shown,
+)
 from t2f_runtime.identikit.errors import CaseError
 from t2f_runtime.identikit.face import Face, Vector
 from t2f_runtime.identikit.studio import Drawing, bundle_id_of
@@ -123,13 +129,48 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     def __post_init__(self) -> None:
         if self.seed > LARGEST_SEED:
             raise ValueError(f"seed is {self.seed}; it must be {LARGEST_SEED} at most")
-        # The constructor is also that of every operation, which adds one step to checked ones.
         check_steps(self)
 
     @property
     def step(self) -> Step:
         """The step at which the session stands."""
         return self.steps[self.at]
+
+    def with_step(self, step: Step) -> "Case":
+        """The case with one more step, at which it stands; only that step is checked.
+
+        Raises:
+            ValueError: It cannot follow the others.
+        """
+        case = self._changed(steps=(*self.steps, step), at=step.number, undone=())
+        check_step(case, len(self.steps))
+        return case
+
+    def standing_at(self, at: int, undone: tuple[int, ...] = ()) -> "Case":
+        """The same case, standing at one of its steps.
+
+        Args:
+            at: Number of the step.
+            undone: The steps that redo goes to, the next one last.
+
+        Raises:
+            ValueError: There is no such step, or redo cannot go there.
+        """
+        case = self._changed(at=at, undone=undone)
+        check_present(case)
+        return case
+
+    def before(self, number: int) -> "Case":
+        """The case as it was when one of its steps was about to be taken; not the first."""
+        parent = self.steps[number].parent
+        return self._changed(steps=self.steps[:number], at=parent, undone=())
+
+    def _changed(self, **changes: object) -> "Case":
+        """Changes fields. The constructor would check every step, for each step again."""
+        case = copy.copy(self)
+        for field, value in changes.items():
+            msgspec.structs.force_setattr(case, field, value)
+        return case
 
     def path(self, number: int | None = None) -> tuple[Step, ...]:
         """The steps that lead to one, from the first; to the present one where none is named."""
@@ -153,11 +194,9 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     def shown(self, name: str) -> ShownFace:
         """A face and its picture's hash, by its name; see `face`."""
-        number, _, place = name.partition(".")
-        if number.isdecimal() and place.isdecimal() and int(number) < len(self.steps):
-            for shown in self.steps[int(number)].made:
-                if shown.face.name == name:
-                    return shown
+        shown = find_shown(self.steps, len(self.steps), name)
+        if shown is not None:
+            return shown
         raise ArgumentError(f"this case has no face {name!r:.40}; one is named like 0.00")
 
     def faces(self, step: Step | None = None) -> tuple[Face, ...]:
@@ -170,13 +209,13 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
             direction for number in self.step.locks for direction in self.steps[number].directions
         )
 
-    def check(self, generator: Drawing) -> int:
+    def check(self, generator: Drawing, *, cancellation: Cancellation | None = None) -> int:
         """Does every step again and draws every picture, and holds all of it against what is kept.
 
         It shows that the case is one that a session makes: descriptions are read, candidates drawn,
         children bred and faces moved and mixed as the case says, every picture is the one whose
         hash is kept, to the bit, and words, choices and locks lead from each step to the next. It
-        takes as long as the session's own drawing did.
+        takes about as long as the session's own drawing did.
 
         It does not show that it is the case of that day, for whoever has the bundle can make
         another: who did what and when, and what was chosen last, are in the log (`CaseLog.check`).
@@ -185,17 +224,20 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         Args:
             generator: Of the case's bundle, on the engine of the session: others draw the same
                 faces with pixels that differ by a level here and there.
+            cancellation: Stops it before the next step.
 
         Returns:
             How many pictures there are, all of them the same to the bit.
 
         Raises:
+            CancelledError: It was cancelled; as DeadlineError, its time was up.
             CaseError: A step or a picture differs, or the generator is of another bundle.
         """
+        check_cancellation(cancellation)
         # Here, not above: a session, which does the steps, is made of cases.
         from t2f_runtime.identikit.replay import replay_case  # noqa: PLC0415
 
-        return replay_case(self, generator)
+        return replay_case(self, generator, cancellation)
 
     def check_bundle(self, generator: Drawing) -> None:
         """Refuses a generator of another bundle.

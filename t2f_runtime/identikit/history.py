@@ -223,7 +223,7 @@ class History:
     def _stand(
         self: _Session, operation: str, at: int, undone: Sequence[int], arguments: Mapping[str, int]
     ) -> _Session:
-        case = replace(self.case, at=at, undone=tuple(undone))
+        case = self.case.standing_at(at, tuple(undone))
         return with_changes(self, case=case)._noted(operation, arguments)
 
     def _noted(
@@ -285,9 +285,7 @@ class History:
             "chosen": self.step.chosen if chosen is None else tuple(chosen),
         }
         step = replace(self.step, **fields, **changes)
-        steps = (*self.case.steps, step)
-        case = replace(self.case, steps=steps, at=number, undone=())
-        return with_changes(self, case=case)._noted(operation)
+        return with_changes(self, case=self.case.with_step(step))._noted(operation)
 
 
 def _shown(studio: Studio, number: int, faces: Sequence[Face]) -> tuple[ShownFace, ...]:

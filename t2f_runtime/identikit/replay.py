@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 import numpy as np
-from msgspec.structs import replace
 
+from t2f_runtime.cancellation import Cancellation
 from t2f_runtime.errors import ArgumentError, DescriptionError
 from t2f_runtime.identikit.case import Case, Step
 from t2f_runtime.identikit.errors import CaseError
@@ -44,7 +44,7 @@ _ALTERED: Final = (
 _OTHER_ENGINE: Final = "check with that engine, and if that differs too, the case has been altered"
 
 
-def replay_case(case: Case, generator: Drawing) -> int:
+def replay_case(case: Case, generator: Drawing, cancellation: Cancellation | None) -> int:
     """Draws and does every step again; see `Case.check`.
 
     Each step is done from the faces that the case holds before it, so that what processors round
@@ -54,6 +54,9 @@ def replay_case(case: Case, generator: Drawing) -> int:
     studio = Studio(generator)
     count = 0
     for step in case.steps:
+        # Choices and the like ask no network, and what was drawn is remembered: nobody else looks.
+        if cancellation is not None:
+            cancellation.check()
         difference = _drawn_otherwise(step, studio)
         if difference is None:
             difference = _done_otherwise(step, _again(case, step, studio), generator)
@@ -83,8 +86,7 @@ def _again(case: Case, step: Step, studio: Studio) -> Step:
         if step.parent is None:
             description: Any = step.arguments.get("description")
             return Session.start(description, studio.generator, seed=case.seed).step
-        before = replace(case, steps=case.steps[: step.number], at=step.parent, undone=())
-        return _operate(Session(before, studio), step).step
+        return _operate(Session(case.before(step.number), studio), step).step
     except (ArgumentError, DescriptionError) as error:
         raise CaseError(
             f"{_name(step)} cannot be done again: {error}; the case has been altered"

@@ -3,8 +3,6 @@
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from msgspec.structs import replace
-
 from t2f_runtime.errors import ArgumentError
 from t2f_runtime.identikit.case_file import load_case
 from t2f_runtime.identikit.command_words import number, usage, whole_numbers, words_and_amount
@@ -46,7 +44,7 @@ def _find_face(session: Session, word: str) -> NamedFace:
     if word[:1] == "@" and word[1:].isdecimal():
         step = check_whole_number("step", int(word[1:]), largest=len(session.case.steps) - 1)
         # Not branch, which the log would tell of: nobody goes there.
-        return Session(replace(session.case, at=step, undone=()), session.studio).face
+        return Session(session.case.standing_at(step), session.studio).face
     generator = session.studio.generator
     saved = load_case(word)
     saved.case.check_bundle(generator)

@@ -129,11 +129,15 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """An operation that leaves the session as it was."""
+    """An operation that leaves the session as it was.
+
+    What `writes` a file is answered once it has: it is too late then to call it cancelled.
+    """
 
     params: type[SessionParams]
     result: type[msgspec.Struct]
     run: Callable[[Tools, Opened, Any], msgspec.Struct]
+    writes: bool = False
 
 
 def _start(
@@ -256,7 +260,8 @@ def _export(tools: Tools, opened: Opened, params: ExportParams) -> Exported:
 
 
 def _check(tools: Tools, opened: Opened, _: CheckParams) -> Checked:
-    pictures = opened.session.case.check(tools.generator)
+    case = opened.session.case
+    pictures = case.check(tools.generator, cancellation=tools.generator.cancellation)
     log = opened.log
     lines = None if log is None else verify_log(log.path, log.mark).lines
     return Checked(pictures=pictures, log_lines=lines)
@@ -325,8 +330,8 @@ QUESTIONS: Final[Mapping[str, Question]] = {
     "identikit.history": Question(HistoryParams, PastSteps, _history),
     "identikit.compare": Question(CompareParams, Comparison, _compare),
     "identikit.explain": Question(ExplainParams, Explained, _explain),
-    "identikit.save": Question(SaveParams, Saved, _save),
-    "identikit.export": Question(ExportParams, Exported, _export),
+    "identikit.save": Question(SaveParams, Saved, _save, writes=True),
+    "identikit.export": Question(ExportParams, Exported, _export, writes=True),
     "identikit.check": Question(CheckParams, Checked, _check),
 }
 """What leaves a session as it is."""

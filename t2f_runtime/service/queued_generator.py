@@ -53,6 +53,12 @@ class QueuedGenerator:
         """Whether faces are drawn from descriptions."""
         return self._generator.takes_text
 
+    @property
+    def cancellation(self) -> Cancellation | None:
+        """What stops this thread's request; None outside of `under`."""
+        found: Cancellation | None = getattr(self._asked, "cancellation", None)
+        return found
+
     @contextmanager
     def under(self, cancellation: Cancellation) -> Iterator[None]:
         """Lets a cancellation stop what this thread asks for meanwhile."""
@@ -75,17 +81,13 @@ class QueuedGenerator:
     def draw(self, latents: Floats) -> Pictures:
         """As `DynamicBatcher.draw`."""
         try:
-            return self._batcher.draw(latents, cancellation=self._cancellation())
+            return self._batcher.draw(latents, cancellation=self.cancellation)
         except ClosedError:
             # Whoever ends a server cancels first and closes then, and this came between the two.
             self._check()
             raise
 
-    def _cancellation(self) -> Cancellation | None:
-        found: Cancellation | None = getattr(self._asked, "cancellation", None)
-        return found
-
     def _check(self) -> None:
-        cancellation = self._cancellation()
+        cancellation = self.cancellation
         if cancellation is not None:
             cancellation.check()

@@ -175,6 +175,7 @@ class SessionDesk:
                 cancellation.check()
                 opened, arguments = how.run(self._tools, held.number, params)
                 screen = self._screen(opened, params)
+                cancellation.check()
             _note(opened, how.operation, arguments)
         except BaseException:
             del self._sessions[held.number]
@@ -194,6 +195,7 @@ class SessionDesk:
             session = what.run(self._tools, before.session, params)
             after = replace(before, session=session)
             screen = self._screen(after, params)
+            cancellation.check()  # also of what drew nothing
         _note(after, name.partition(".")[2], _way(params))
         held.opened = after
         return screen
@@ -204,7 +206,10 @@ class SessionDesk:
         opened = self._opened(held)
         with self._tools.generator.under(cancellation):
             cancellation.check()
-            return what.run(self._tools, opened, params)
+            answer = what.run(self._tools, opened, params)
+        if not what.writes:
+            cancellation.check()
+        return answer
 
     def _screen(self, opened: Opened, params: OpenParams | StepParams) -> Screen:
         number, session, time = opened.number, opened.session, self._tools.clock()
