@@ -1,7 +1,7 @@
 """Faces that operations are given by place, by name or as they are, of this case or of another."""
 
 import hashlib
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec.structs import replace
 
@@ -10,6 +10,9 @@ from t2f_runtime.identikit.case import Case, Step
 from t2f_runtime.identikit.errors import CaseError
 from t2f_runtime.identikit.face import Face, check_face
 from t2f_runtime.latent import check_whole_number
+
+if TYPE_CHECKING:
+    from t2f_runtime.identikit.history import History
 
 _OTHER = " of another case, latent "
 
@@ -23,6 +26,20 @@ class NamedFace(NamedTuple):
     """What a step says of where it is from."""
     given: Face | None = None
     """The face as it came, where it is of another case."""
+
+
+def chosen_face(session: "History") -> Face:
+    """The one chosen face of a session.
+
+    Raises:
+        ArgumentError: None is chosen, or several, so that it is not clear which is meant.
+    """
+    if len(session.chosen) != 1:
+        raise ArgumentError(
+            f"{len(session.chosen)} of the {len(session.screen)} faces are chosen; choose the one "
+            "that is meant"
+        )
+    return session.face
 
 
 def find_face(case: Case, which: int | str | Face) -> NamedFace:

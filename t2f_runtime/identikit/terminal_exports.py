@@ -10,7 +10,7 @@ from t2f_runtime.identikit.command_words import file_and_scale, file_and_telling
 from t2f_runtime.identikit.content_credentials import sign_picture
 from t2f_runtime.identikit.explain import explain
 from t2f_runtime.identikit.explanation_sheet import explanation_notes, explanation_sheet
-from t2f_runtime.identikit.face import Face
+from t2f_runtime.identikit.named_face import chosen_face
 from t2f_runtime.identikit.pdf_page import export_page
 from t2f_runtime.identikit.picture_export import (
     check_export,
@@ -50,7 +50,7 @@ class Exports:
         """
         file, tells = file_and_telling(rest, "picture")
         path, scale = file_and_scale(file)
-        face = _one_face(session)
+        face = chosen_face(session)
         export_picture(
             path,
             self._generator,
@@ -109,7 +109,7 @@ class Exports:
             DescriptionError: There are no words, or too few or too many.
             PictureError: It cannot be written there.
         """
-        face = _one_face(session)
+        face = chosen_face(session)
         path = check_export(rest or default, ".png", replaces=not rest)
         explanation = explain(self._generator, face)
         notes = explanation_notes(self._generator, face, explanation, time=self._clock())
@@ -147,16 +147,6 @@ class Exports:
         path, certificate, private_key = files
         sign_picture(path, certificate=certificate, private_key=private_key)
         yield f"{path}: signed with {certificate}"
-
-
-def _one_face(session: Session) -> Face:
-    """The chosen face; raises ArgumentError where it is not clear which is meant."""
-    if len(session.chosen) != 1:
-        raise ArgumentError(
-            f"{len(session.chosen)} of the {len(session.screen)} faces are chosen; choose the one "
-            "that is meant"
-        )
-    return session.face
 
 
 def _count(faces: int) -> str:

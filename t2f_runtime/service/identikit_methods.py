@@ -30,6 +30,7 @@ from t2f_runtime.identikit import (
 )
 from t2f_runtime.identikit.case_log import path_text
 from t2f_runtime.identikit.explanation_sheet import explanation_notes
+from t2f_runtime.identikit.named_face import chosen_face
 from t2f_runtime.identikit.studio import Studio
 from t2f_runtime.pictures.files import encode_picture
 from t2f_runtime.service.identikit_answers import (
@@ -188,8 +189,9 @@ def _compare(tools: Tools, opened: Opened, params: CompareParams) -> Comparison:
 
 
 def _explain(tools: Tools, opened: Opened, params: ExplainParams) -> Explained:
-    face = opened.session.face
-    if params.face is not None:
+    if params.face is None:
+        face = chosen_face(opened.session)
+    else:
         face = _face(tools, opened.session, params.face)
     explanation = explain(tools.generator, face)
     sheet = None
@@ -233,8 +235,10 @@ def _export(tools: Tools, opened: Opened, params: ExportParams) -> Exported:
     session, path = opened.session, tools.place(params.path)
     if params.faces is not None:
         faces = tuple(_face(tools, session, one) for one in params.faces)
+    elif params.kind == "picture":
+        faces = (chosen_face(session),)
     else:
-        faces = (session.face,) if params.kind == "picture" else session.screen
+        faces = (params.kind == "page" and session.chosen) or session.screen
     generator, time = tools.generator, tools.clock()
     words, replaces = params.tells_description, params.replaces
     if params.kind == "sheet":

@@ -216,7 +216,7 @@ class ExplainParams(SessionParams, frozen=True, kw_only=True):
     """Tell which words moved a face, by leaving each out in turn."""
 
     face: FaceRef | None = None
-    """The face; left out, the first chosen one."""
+    """The face; left out, the chosen one, and refused where none or several are."""
     sheet: bool = False
     """Whether a picture of where each word acts is wanted."""
 
@@ -240,7 +240,8 @@ class ExportParams(SessionParams, frozen=True, kw_only=True):
     faces: Annotated[tuple[FaceRef, ...], Meta(min_length=1, max_length=MAXIMUM_SCREEN)] | None = (
         None
     )
-    """The faces; left out, the first chosen one for a picture, and else the whole screen."""
+    """The faces; left out, the chosen one for a picture, which is refused where none or several
+    are, the chosen ones for a page, if any, and else the whole screen."""
     scale: Annotated[int, Meta(ge=1, le=MAXIMUM_SCALE)] = 1
     """Of a picture: how many times it is enlarged."""
     tells_description: bool = False

@@ -63,6 +63,38 @@ def test_a_sheet_of_words_says_all_that_every_picture_says(host, session, local,
     assert title in base64.b64decode(explained["sheet"])
 
 
+def test_a_face_is_neither_explained_nor_exported_while_a_choice_is_due(host, session, tmp_path):
+    host.ask("identikit.candidates", session=session, count=3, format="none")
+    path = tmp_path / "face.png"
+    for method, params in (
+        ("identikit.explain", {}),
+        ("identikit.export", {"path": str(path)}),
+    ):
+        error = host.ask(method, session=session, **params)["error"]
+        assert error["code"] == "argument"
+        assert "0 of the 3 faces are chosen; choose the one that is meant" in error["message"]
+    assert not path.exists()
+    explained = host.ask("identikit.explain", session=session, face=2)
+    assert explained["result"]["description"] == WORDS
+    host.ask("identikit.choose", session=session, places=[2], format="none")
+    exported = host.ask("identikit.export", session=session, path=str(path))
+    assert exported["result"]["facts"]["names"] == "1.02"
+
+
+def test_a_page_has_the_chosen_faces_and_the_screen_where_none_is_chosen(host, session, tmp_path):
+    pytest.importorskip("fpdf", reason="the extra pdf is not installed")
+    host.ask("identikit.candidates", session=session, count=3, format="none")
+
+    def names(file):
+        path = str(tmp_path / file)
+        exported = host.ask("identikit.export", session=session, path=path, kind="page")
+        return exported["result"]["facts"]["names"]
+
+    assert names("screen.pdf") == "1.00 1.01 1.02"
+    host.ask("identikit.choose", session=session, places=[2, 1], format="none")
+    assert names("chosen.pdf") == "1.02 1.01"
+
+
 def test_words_are_explained_as_in_this_process(host, session, local, generator):
     words = host.ask("identikit.explain", session=session)["result"]["words"]
     expected = explain(generator, local.face).words

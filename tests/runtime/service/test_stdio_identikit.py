@@ -230,8 +230,8 @@ def test_pictures_are_exported(begin, tmp_path):
     assert session.ask("export", path=str(sheet), kind="sheet")["facts"]["count"] == 3
     assert read_picture(sheet)[0].description is None
     for params, message in (
-        ({"path": str(face)}, "is there already"),
-        ({"path": str(tmp_path / "x.jpg")}, "must end in .png"),
+        ({"path": str(face), "faces": [0]}, "is there already"),
+        ({"path": str(tmp_path / "x.jpg"), "faces": [0]}, "must end in .png"),
         ({"path": str(tmp_path / "x.png"), "faces": [0, 1]}, "a picture has one face, not 2"),
     ):
         with pytest.raises(RemoteError, match=message):
