@@ -6,12 +6,11 @@ import weakref
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from t2f_runtime.cancellation import Cancellation, check_cancellation, is_time
 from t2f_runtime.errors import ArgumentError, ClosedError, DescriptionError
 from t2f_runtime.generator import MAXIMUM_FACES, FaceGenerator
 from t2f_runtime.latent import Floats, check_latents, check_whole_number
+from t2f_runtime.pictures import empty_pictures
 from t2f_runtime.service.job import Pictures, Requester
 from t2f_runtime.service.turns import Turns, work
 
@@ -176,13 +175,13 @@ class DynamicBatcher:
             Shape `(faces, height, width, 3)`, uint8, RGB.
 
         Raises:
-            ArgumentError: The array is of another shape or type, or not finite.
+            ArgumentError: The array is of another shape or type, or not finite, or memory does not
+                hold so many pictures.
             CancelledError: It was cancelled; as DeadlineError, its time was up.
             ClosedError: The queue is closed, or of another process.
         """
         check_latents(latents, size=self._manifest.latent_size, most=MAXIMUM_FACES)
-        side = self._manifest.image_size
-        pictures = np.empty((len(latents), side, side, 3), dtype=np.uint8)
+        pictures = empty_pictures(len(latents), self._manifest.image_size)
         for place, latent in enumerate(latents):
             future, requester = self._requester(cancellation, is_single=True)
             self._turns.add(latent.tobytes(), requester, has_room=True)

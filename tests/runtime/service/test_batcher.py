@@ -153,6 +153,9 @@ def test_faces_that_memory_does_not_hold_are_an_error_and_the_queue_goes_on(
             future = batcher.submit("a man", count=256)
             with pytest.raises(ArgumentError, match="256 faces of 16777216x16777216 pixels take"):
                 future.result(SECONDS)
+        latents = np.ones((256, tiny_manifest.latent_size), dtype=np.float32)
+        with pytest.raises(ArgumentError, match="256 faces of 16777216x16777216 pixels take"):
+            batcher.draw(latents)
     assert painter.batches == []
 
 
