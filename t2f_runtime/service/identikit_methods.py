@@ -26,7 +26,6 @@ from t2f_runtime.identikit import (
     export_picture,
     export_sheet,
     save_case,
-    verify_log,
 )
 from t2f_runtime.identikit.case_log import path_text
 from t2f_runtime.identikit.explanation_sheet import explanation_notes
@@ -267,7 +266,7 @@ def _check(tools: Tools, opened: Opened, _: CheckParams) -> Checked:
     case = opened.session.case
     pictures = case.check(tools.generator, cancellation=tools.generator.cancellation)
     log = opened.log
-    lines = None if log is None else verify_log(log.path, log.mark).lines
+    lines = None if log is None else log.check(case, log.mark).lines
     return Checked(pictures=pictures, log_lines=lines)
 
 

@@ -254,4 +254,4 @@ class ExportParams(SessionParams, frozen=True, kw_only=True):
 
 
 class CheckParams(SessionParams, frozen=True, kw_only=True):
-    """Draw every picture of the case again, and hold it against what was shown."""
+    """Do every step again, draw every picture, and hold all of it against the case and its log."""

@@ -36,6 +36,18 @@ def test_a_logged_case_that_is_loaded_without_its_log_takes_no_step(host, logged
     assert host.ask("identikit.show", session=session)["result"]["step"] == 1
 
 
+def test_a_check_finds_a_step_that_went_past_the_log(host, logged, tmp_path, monkeypatch):
+    log = tmp_path / "17.log"
+    loaded = host.ask("identikit.load", path=str(tmp_path / "17.case"), log=str(log))
+    session = loaded["result"]["session"]
+    # A log that is whole, and ends where the session knows, but is of a step less.
+    monkeypatch.setattr(CaseLog, "append", lambda *_: None)
+    host.ask("identikit.choose", session=session, places=[2])
+    code, message = problem(host.ask("identikit.check", session=session))
+    assert code == "case"
+    assert "17.log has no line of step 2 (choose)" in message
+
+
 def test_such_a_case_is_saved_with_the_mark_of_its_log(host, logged, tmp_path, generator):
     case = tmp_path / "17.case"
     session = host.ask("identikit.load", path=str(case))["result"]["session"]
