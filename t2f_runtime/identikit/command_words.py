@@ -44,7 +44,7 @@ HELP: Final = {
     "save": "save [FILE]                write the case file",
     "load": "load FILE                  go on with a case",
     "log": "log [COUNT]                the last lines of the log",
-    "check": "check                      draw every picture again, and compare; verify the log",
+    "check": "check                      do every step again, and compare; verify the log",
     "help": "help                       this list",
     "quit": "quit                       end",
 }

@@ -73,10 +73,10 @@ def tell_comparison(session: Session, rest: str) -> Iterator[str]:
 
 
 def tell_check(session: Session) -> Iterator[str]:
-    """Draws every picture of the case again, compares, and verifies the log.
+    """Does every step of the case again, compares, and holds the case against its log.
 
     Raises:
-        CaseError: A picture is another, or the log was altered.
+        CaseError: A step or a picture is another, the log was altered, or lacks a step.
     """
     count = session.case.check(session.studio.generator)
     yield f"{count} pictures are the same to the bit"
