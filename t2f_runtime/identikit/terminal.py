@@ -6,7 +6,7 @@ from pathlib import Path
 
 from t2f_runtime.errors import ArgumentError, T2FError
 from t2f_runtime.generator import FaceGenerator
-from t2f_runtime.identikit.case_file import load_case, save_case
+from t2f_runtime.identikit.case_file import load_case
 from t2f_runtime.identikit.case_log import CaseLog, Clock, utc_now
 from t2f_runtime.identikit.command_words import HELP, LONGEST_LINE, usage
 from t2f_runtime.identikit.numbered_sheet import numbered_sheet
@@ -192,8 +192,7 @@ class Terminal:
         """Takes a session for the present one, saves it, and tells what is seen."""
         self.session = session
         if self._case_file is not None:
-            mark = None if session.log is None else session.log.mark
-            save_case(self._case_file, session.case, mark)
+            session.save(self._case_file)
         return tell_step(session, str(self._write_screen(session)))
 
     def _write_screen(self, session: Session) -> Path:
