@@ -173,7 +173,7 @@ def explain(generator: Drawing, face: Face) -> Explanation:
 
 
 def explain_text(
-    generator: Drawing, description: str, *, seed: int = 0, index: int = 0
+    generator: Drawing, description: str | None, *, seed: int = 0, index: int = 0
 ) -> Explanation:
     """As `explain`, of the face that `FaceGenerator.generate` draws.
 
@@ -187,7 +187,7 @@ def explain_text(
 
     Args:
         generator: What draws.
-        description: The description.
+        description: The description; None is an error, as no word is left out of it.
         seed: 0 to 2**64 - 1.
         index: Which candidate of the seed.
 
@@ -199,7 +199,7 @@ def explain_text(
     reading = studio.read(description)
     noise_size = generator.manifest.noise_size
     face = first_face(
-        (description,),
+        () if description is None else (description,),
         reading,
         bundle_id=studio.bundle_id,
         seed=seed,

@@ -153,6 +153,15 @@ def test_a_mixed_face_and_one_without_words_are_refused(generator, textless):
         explain(textless, face)
 
 
+@pytest.mark.parametrize("description", [None, 5])
+def test_without_a_description_no_text_is_explained(generator, textless, description):
+    for one in (generator, textless):
+        with pytest.raises(DescriptionError):
+            explain_text(one, description)
+    with pytest.raises(DescriptionError, match="drawn without a description; no word moved it"):
+        explain_text(textless, None)
+
+
 def test_the_ends_of_a_morph_are_explained(generator):
     way = Session.start("a bald man", generator).describe("a woman").morph("0.00", 0, 3)
     assert explain(generator, way.screen[0]).description == "a bald man"
