@@ -101,7 +101,8 @@ class CaseLog:
         if report.torn_bytes:
             raise CaseError(
                 f"{path} ends in half a line of {report.torn_bytes} bytes, as after a power cut; "
-                "keep a copy, and repair it with repair_log, which notes the loss"
+                "keep a copy, call t2f identikit BUNDLE --operator NAME, without --case, and type: "
+                f"repair {path} (a program calls repair_log); the log notes the loss"
             )
         size = path.stat().st_size
         end = LogMark(lines=report.lines, sha256=report.last_sha256)

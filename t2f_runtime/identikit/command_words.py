@@ -44,6 +44,7 @@ HELP: Final = {
     "save": "save [FILE]                write the case file",
     "load": "load FILE                  go on with a case",
     "log": "log [COUNT]                the last lines of the log",
+    "repair": "repair LOG                 cut off half a line that a power cut left; noted there",
     "check": "check                      do every step again, and compare; verify the log",
     "help": "help                       this list",
     "quit": "quit                       end",

@@ -7,7 +7,7 @@ from pathlib import Path
 from t2f_runtime.errors import ArgumentError, T2FError
 from t2f_runtime.generator import FaceGenerator
 from t2f_runtime.identikit.case_file import load_case
-from t2f_runtime.identikit.case_log import CaseLog, Clock, utc_now
+from t2f_runtime.identikit.case_log import CaseLog, Clock, repair_log, utc_now
 from t2f_runtime.identikit.command_words import HELP, LONGEST_LINE, usage
 from t2f_runtime.identikit.numbered_sheet import numbered_sheet
 from t2f_runtime.identikit.picture_export import faces_facts
@@ -73,6 +73,7 @@ class Terminal:
             "sign": exports.sign,
             "start": self._start,
             "load": self._load,
+            "repair": self._repair,
         }
         self._with_case: Mapping[str, Callable[[Session, str], Iterable[str]]] = {
             "history": lambda session, _: tell_history(session),
@@ -168,6 +169,15 @@ class Terminal:
         session = Session.load(file, self._generator)
         self._own_files = {os.path.abspath(file)}  # noqa: PTH100 (takes any text)
         yield self._take(session)
+
+    def _repair(self, log: str) -> Iterator[str]:
+        if not log:
+            raise ArgumentError(f"name the log: {usage('repair')}")
+        lost = repair_log(log, operator=self._operator, clock=self._clock)
+        if lost:
+            yield f"{log}: {lost} bytes were lost, which its last line tells now"
+        else:
+            yield f"{log}: every line is whole; nothing was changed"
 
     def _save(self, session: Session, file: str) -> Iterator[str]:
         path = Path(file) if file else self._case_file

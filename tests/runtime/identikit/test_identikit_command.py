@@ -154,6 +154,8 @@ def test_errors_keep_the_session_alive_and_end_with_status_1(run):
         ("compare 0 @1", "step is 1; it must be 0 to 0"),
         ("faces of mine", "this command is: faces"),
         ("slider", "name what to change"),
+        ("repair", "name the log: repair LOG"),
+        ("repair none.log", "none.log cannot be read"),
         ("log", "there is no log; t2f identikit keeps one with --case FILE"),
         ("log x", "this command is: log [COUNT]"),
         ("picture", "name the file: picture FILE [SCALE]"),
@@ -235,6 +237,28 @@ def test_an_altered_log_ends_the_command(run, tmp_path):
     result = run(["show"], "--case", "a.case")
     assert result.exit_code == 1
     assert "Error: a.case.log is not as it was written: line 4 was altered" in result.output
+
+
+def test_a_log_that_a_power_cut_halved_is_repaired_as_the_error_says(run, tmp_path):
+    run(["start a man"], "--case", "a.case")
+    log = tmp_path / "a.case.log"
+    with log.open("a") as file:
+        file.write('{"line":2,"prev')
+    refused = run(["choose 0"], "--case", "a.case")
+    assert refused.exit_code == 1
+    assert "a.case.log ends in half a line of 15 bytes" in refused.output
+    assert "repair a.case.log" in refused.output
+    repaired = run(["repair a.case.log", "repair a.case.log"], "--operator", "technician")
+    assert repaired.exit_code == 0, repaired.output
+    assert repaired.output.splitlines()[1:] == [
+        "a.case.log: 15 bytes were lost, which its last line tells now",
+        "a.case.log: every line is whole; nothing was changed",
+    ]
+    last = json.loads(log.read_text().splitlines()[-1])
+    assert (last["operation"], last["operator"]) == ("repair", "technician")
+    went_on = run(["choose 0", "check"], "--case", "a.case")
+    assert went_on.exit_code == 0, went_on.output
+    assert "a.case.log: 4 lines, as they were written" in went_on.output
 
 
 def test_what_is_no_utf8_is_refused_and_escaped(run, tiny_bundle):
