@@ -15,16 +15,22 @@ class Host:
         bundle: What the generator was loaded from.
         generator: What draws.
         options: Of the server.
+
+    Attributes:
+        answered: The ids of all answers that have come.
     """
 
     def __init__(self, bundle, generator, **options):
         self._lines = queue.Queue()
         self.server = StdioServer(bundle, generator, self, **options)
         self._answers = {}
+        self.answered = set()
 
     def write(self, line):
         """Takes a line of the server."""
-        self._lines.put(json.loads(line))
+        answer = json.loads(line)
+        self.answered.add(answer["id"])
+        self._lines.put(answer)
 
     def send(self, request_id, method, **params):
         """Asks, without waiting."""

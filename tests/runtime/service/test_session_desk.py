@@ -1,5 +1,6 @@
 import base64
 import threading
+import time
 
 import pytest
 from desk_host import Host
@@ -64,10 +65,18 @@ def test_requests_to_a_session_are_obeyed_in_their_order(busy, painter):
 
 
 def test_faces_of_sessions_and_requests_take_turns(busy, painter):
-    never = threading.Event()
-    painter.after_run = lambda: never.wait(0.002)  # as slow as a network, for sessions to ask again
-    busy.send("many", "candidates", description="x", count=40, format="rgb")
+    never, many = threading.Event(), 40
+
+    def let_the_session_ask_again():
+        """Stands for a network so slow that whoever got a face has asked for the next by then."""
+        until = time.monotonic() + SECONDS
+        while busy.server._batcher.waiting_faces <= many and "candidates" not in busy.answered:
+            assert time.monotonic() < until
+            never.wait(0.001)
+
+    busy.send("many", "candidates", description="x", count=many, format="rgb")
     busy.send("other", "identikit.start", description="a woman", seed=5)
+    painter.after_run = let_the_session_ask_again
     painter.gate.set()
     faces = busy.answer("many")["result"]["faces"]
     for session in ("candidates", "other"):
