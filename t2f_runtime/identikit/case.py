@@ -6,6 +6,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import Meta
 
+from t2f_runtime.bundle.manifest_fields import Count, Sha256, Size
 from t2f_runtime.cancellation import Cancellation, check_cancellation
 from t2f_runtime.errors import ArgumentError
 from t2f_runtime.identikit.case_checks import (

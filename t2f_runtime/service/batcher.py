@@ -10,7 +10,7 @@ from t2f_runtime.cancellation import Cancellation, check_cancellation, is_time
 from t2f_runtime.errors import ArgumentError, ClosedError, DescriptionError
 from t2f_runtime.generator import MAXIMUM_FACES, FaceGenerator
 from t2f_runtime.latent import Floats, check_latents, check_whole_number
-from t2f_runtime.pictures import empty_pictures
+from t2f_runtime.pictures.arrays import empty_pictures
 from t2f_runtime.service.job import Pictures, Requester
 from t2f_runtime.service.turns import Turns, work
 

@@ -9,8 +9,8 @@ from desk_host import Host
 from gated_sessions import GatedPainter, gated_generator
 
 from t2f_runtime import Bundle
+from t2f_runtime.bundle.manifest import IMAGE
 from t2f_runtime.identikit import load_case, verify_log
-from t2f_runtime.manifest import IMAGE
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=timezone.utc)
 
