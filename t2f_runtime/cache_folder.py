@@ -21,6 +21,6 @@ def cache_folder() -> Path:
     except ModuleNotFoundError as error:
         raise MissingPackageError(
             "finding the user's cache folder needs the package 'platformdirs'; install it with: "
-            "pip install 't2f[gpu]', or name a folder in T2F_CACHE"
+            "pip install platformdirs, or name a folder in T2F_CACHE"
         ) from error
     return platformdirs.user_cache_path("t2f", appauthor=False)

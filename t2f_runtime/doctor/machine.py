@@ -24,20 +24,21 @@ LEAST_DISK: Final = 256 * _MIB
 
 
 def examine_machine(
-    *, cpus: int | None, root: Path = Path("/"), cache: Path | str
+    *, cpus: int | None, root: Path = Path("/"), cache: Path | str | None
 ) -> Iterator[Finding]:
     """Looks at what this process may use.
 
     Args:
         cpus: How many CPUs the machine has; None where that is not known.
         root: Where `proc` and `sys` lie.
-        cache: T2F's cache folder, which need not exist; or why there is none.
+        cache: T2F's cache folder, which need not exist; or why there is none; None says nothing
+            of it.
     """
     yield _examine_cpus(cpus, root)
     yield from _examine_memory(root)
     if isinstance(cache, str):
         yield _finding("cache", "note", cache)
-    else:
+    elif cache is not None:
         yield examine_folder("cache", cache, is_written=True)
 
 

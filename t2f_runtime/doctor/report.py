@@ -69,7 +69,7 @@ def examine(bundle: Path | None, trusted: Sequence[PublicKey] | None) -> Report:
             working=working if sys.platform == "linux" else None,
         ),
         *examine_jetson(),
-        *examine_machine(cpus=os.cpu_count(), cache=_cache()),
+        *examine_machine(cpus=os.cpu_count(), cache=_cache(is_needed=isinstance(device, Device))),
     ]
     if bundle is not None:
         findings += examine_bundle(bundle, trusted, working)
@@ -94,11 +94,12 @@ def describe(report: Report) -> Iterator[str]:
     yield "faces can be drawn here" if report.works else "something that drawing needs is broken"
 
 
-def _cache() -> Path | str:
+def _cache(*, is_needed: bool) -> Path | str | None:
     try:
         return cache_folder()
     except MissingPackageError as error:
-        return str(error)
+        # Engines on a CPU keep nothing there.
+        return str(error) if is_needed else None
 
 
 def _site_packages() -> list[Path]:

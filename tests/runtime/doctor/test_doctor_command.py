@@ -10,6 +10,7 @@ from t2f_runtime import Bundle, cli
 from t2f_runtime.bundle.manifest import GENERATOR
 from t2f_runtime.doctor import report
 from t2f_runtime.doctor.patient import examine_bundle
+from t2f_runtime.engines.gpu import Device, NoDevice
 from t2f_runtime.engines.probe import EngineState
 
 
@@ -118,10 +119,14 @@ def test_without_metadata_the_doctor_goes_on(t2f, monkeypatch):
     assert "  !      metadata: T2F's own are not installed" in result.stdout
 
 
-def test_without_the_package_that_finds_the_cache_the_doctor_goes_on(t2f, monkeypatch):
+@pytest.mark.parametrize("has_gpu", [True, False])
+def test_a_cache_that_nobody_can_find_is_told_where_there_is_a_gpu(t2f, monkeypatch, has_gpu):
+    gpu = Device(name="GPU", compute_capability="sm_86", multiprocessors=28)
+    monkeypatch.setattr(report, "find_device", lambda: gpu if has_gpu else NoDevice("no driver"))
     monkeypatch.setattr(report, "try_engines", engines(works=True))
     monkeypatch.delenv("T2F_CACHE")
     monkeypatch.setitem(sys.modules, "platformdirs", None)
     result = t2f()
     assert result.exit_code == 0
-    assert "  -      cache: finding the user's cache folder needs the package" in result.stdout
+    told = "  -      cache: finding the user's cache folder needs the package"
+    assert (told in result.stdout) is has_gpu

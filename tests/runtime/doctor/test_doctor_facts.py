@@ -403,6 +403,11 @@ def test_a_machine_that_tells_nothing_has_no_limits(tmp_path):
     assert wrong(findings) == []
 
 
+def test_of_a_cache_that_nothing_needs_nothing_is_said(tmp_path):
+    findings = examine_machine(cpus=None, root=tmp_path, cache=None)
+    assert [finding.subject for finding in findings] == ["CPUs"]
+
+
 def test_a_container_that_shows_its_own_cgroup_has_its_limit_at_the_top(tmp_path):
     files = {"proc/self/cgroup": "0::/../..\n", "sys/fs/cgroup/memory.max": "536870912\n"}
     assert memory_limit(write(tmp_path, files)) == 512 * 2**20
