@@ -43,7 +43,7 @@ def unpack(bundle: Path, out: Path, key_files: tuple[Path, ...]) -> None:
 
     \b
     Example:
-      t2f unpack faces.t2f -o bundles/faces
+      t2f unpack faces-1.t2f -o bundles/faces-1
     """  # noqa: D301 (click's mark is the backspace)
     unpacked = unpack_bundle(bundle, out, trusted=read_trusted(key_files))
     click.echo(f"unpacked {out}: {unpacked.files} files, {unpacked.size / 2**20:.1f} MiB")

@@ -17,6 +17,7 @@ from PIL import Image
 
 import t2f_runtime
 from t2f_runtime import T2FError
+from t2f_runtime.bundle.packing import pack_bundle
 from t2f_runtime.identikit import Session
 from t2f_runtime.service.messages import ErrorCode
 from t2f_runtime.service.server import METHODS
@@ -25,7 +26,8 @@ PAGE = (Path(__file__).parents[2] / "docs" / "kiosk.md").read_text("utf-8")
 
 
 def blocks(language):
-    return re.findall(rf"^```{language}\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
+    every = re.findall(r"^```(.*?)\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
+    return [block for its_language, block in every if its_language == language]
 
 
 @pytest.fixture
@@ -117,29 +119,67 @@ def test_the_methods_and_codes_on_the_page_are_those_of_the_server():
     assert re.findall(r"`(\w+)`", codes) == list(ErrorCode.__args__)
 
 
+@pytest.fixture
+def t2f_path(tmp_path):
+    """The variable PATH with this `t2f` first."""
+    command = tmp_path / "bin" / "t2f"
+    command.parent.mkdir()
+    command.write_text(f"#!{sys.executable}\nfrom t2f_runtime.cli import main\nmain()\n")
+    command.chmod(0o755)
+    return f"{command.parent}{os.pathsep}{os.environ['PATH']}"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="links and mv -T are those of Linux")
+def test_the_commands_on_the_page_install_a_bundle_and_update_it(
+    tmp_path, monkeypatch, t2f_path, tiny_bundle
+):
+    monkeypatch.chdir(tmp_path)
+    install, update = (block for block in blocks("") if "t2f unpack" in block)
+    for number in (1, 2):
+        pack_bundle(tiny_bundle, Path(f"faces-{number}.t2f"))
+    for script, folder in ((install, "faces-1"), (update, "faces-2")):
+        result = subprocess.run(
+            ["bash", "-e", "-c", script],
+            env={**os.environ, "PATH": t2f_path},
+            capture_output=True,
+            check=False,
+        )
+        assert (result.returncode, result.stderr) == (0, b"")
+        assert Path("bundles/faces").readlink() == Path(folder)
+        assert Path("bundles/faces/manifest.json").is_file()
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="the program on the page is for Linux")
 @pytest.mark.skipif(shutil.which("g++") is None, reason="there is no g++")
-def test_the_cpp_on_the_page_compiles_and_draws(kiosk, generator):
+def test_the_cpp_on_the_page_compiles_and_draws(kiosk, generator, t2f_path):
     (program,) = blocks("cpp")
     (kiosk / "host.cpp").write_text(program)
     subprocess.run(
         ["g++", "-std=c++17", "-Wall", "-Wextra", "-Werror", "host.cpp", "-o", "host"], check=True
     )
-    command = kiosk / "bin" / "t2f"
-    command.parent.mkdir()
-    command.write_text(f"#!{sys.executable}\nfrom t2f_runtime.cli import main\nmain()\n")
-    command.chmod(0o755)
-    path = f"{command.parent}{os.pathsep}{os.environ['PATH']}"
     result = subprocess.run(
         ["./host", "bundles/faces", "face.png"],
-        env={**os.environ, "PATH": path},
+        env={**os.environ, "PATH": t2f_path},
         capture_output=True,
         check=False,
     )
     assert (result.returncode, result.stderr, result.stdout) == (0, b"", b"")
     with Image.open("face.png") as image:
         np.testing.assert_array_equal(np.asarray(image), generator.generate("a bald man", seed=7))
+    result = subprocess.run(
+        ["./host", "bundles/faces", "face.png"],
+        env={"PATH": str(kiosk)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 1
+    assert result.stderr.splitlines() == [
+        "t2f cannot be started: No such file or directory",
+        "t2f ended; see its standard error",
+    ]
 
 
 def test_the_csharp_on_the_page_uses_fields_that_there_are():
