@@ -1,7 +1,8 @@
 """The command `t2f`: its own commands, and those of the packages above the runtime."""
 
 import errno
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -24,6 +25,14 @@ if TYPE_CHECKING:
 
 COMMANDS_GROUP = "t2f.commands"
 """Entry points of this group are commands of `t2f`; each is loaded when it is called."""
+
+_EXTRAS: Final[Mapping[str, tuple[str, ...]]] = {
+    "engine": ("rtx", "tensorrt"),
+    "evaluate": ("evaluate",),
+    "timelapse": ("evaluate",),
+}
+"""What installs the packages of a command where that is not the extra named after its package:
+`export` would put onnxruntime beside the onnxruntime-gpu of a machine that builds engines."""
 
 
 class CommandGroup(click.Group):
@@ -71,10 +80,9 @@ class CommandGroup(click.Group):
             # A missing module of our own is a bug, and keeps its traceback.
             if entry_point is None or not package or package.startswith("t2f_"):
                 raise
-            extra = entry_point.module.partition(".")[0].removeprefix("t2f_")
             raise MissingPackageError(
                 f"the command '{entry_point.name}' needs the package '{package}'; "
-                f"install it with: pip install 't2f[{extra}]'"
+                f"install it with: {_install_command(entry_point)}"
             ) from error
 
 
@@ -93,6 +101,12 @@ class _UnavailableCommand(click.Command):
 
     def _fail(self) -> None:
         raise self._error
+
+
+def _install_command(entry_point: "EntryPoint") -> str:
+    its_package = entry_point.module.partition(".")[0].removeprefix("t2f_")
+    extras = _EXTRAS.get(entry_point.name, (its_package,))
+    return " or ".join(f"pip install 't2f[{extra}]'" for extra in extras)
 
 
 def _entry_points() -> "dict[str, EntryPoint]":

@@ -514,6 +514,20 @@ def test_a_missing_package_is_named_with_the_command_that_installs_it(t2f, plugi
     )
 
 
+@pytest.mark.parametrize(
+    ("command", "install"),
+    [
+        ("engine", r"pip install 't2f\[rtx\]' or pip install 't2f\[tensorrt\]'"),
+        ("evaluate", r"pip install 't2f\[evaluate\]'"),
+        ("timelapse", r"pip install 't2f\[evaluate\]'"),
+    ],
+)
+def test_a_command_with_an_extra_of_its_own_names_that(t2f, plugins, monkeypatch, command, install):
+    needy = EntryPoint(command, "t2f_plugin.cli:needs_torch", cli.COMMANDS_GROUP)
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: [needy])
+    fails(t2f(command, "argument"), f"'{command}' needs the package .*; install it with: {install}")
+
+
 def test_a_command_that_cannot_be_loaded_says_so_whatever_its_options(t2f, plugins):
     fails(t2f("broken", "--data", "x", "--help"), "the command 'broken' needs the package")
 
