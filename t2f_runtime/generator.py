@@ -13,7 +13,7 @@ from t2f_runtime.bundle.manifest import Manifest, Precision
 from t2f_runtime.bundle.tokenizer import open_tokenizer as open_tokenizer  # noqa: PLC0414 (taken from here)
 from t2f_runtime.bundle.trust import PublicKey
 from t2f_runtime.cancellation import Cancellation
-from t2f_runtime.engines.names import AUTO
+from t2f_runtime.engines.names import AUTO, CPU_ENGINES
 from t2f_runtime.engines.running import UNKNOWN, RunningEngine
 from t2f_runtime.errors import ArgumentError
 from t2f_runtime.latent import Floats, check_latents, check_whole_number, draw_latent
@@ -31,8 +31,12 @@ if TYPE_CHECKING:
 MAXIMUM_FACES = 10_000
 """The most faces of one call, so that a slip of the keyboard cannot fill the memory."""
 
-_MAXIMUM_THREADS = 1024
-_MAXIMUM_DEVICE = 1023
+MAXIMUM_THREADS = 1024
+"""The most threads of one face."""
+
+MAXIMUM_DEVICE = 1023
+"""The largest number of a GPU."""
+
 _NO_CONDITION = np.empty(0, dtype=np.float32)
 
 
@@ -109,12 +113,15 @@ class FaceGenerator:
             precision: Which of the bundle's networks: `float32`, which every bundle has,
                 `float16`, `int8` or `fp8`. `auto` takes float16 where the bundle has it and the
                 engine is `tensorrt`, `tensorrt-rtx` or `onnx-cuda`, and float32 elsewhere.
-            device: Which GPU, from 0, of those that CUDA shows; no matter on a CPU.
+            device: Which GPU, from 0, of those that CUDA shows. An engine on the CPU that is named
+                takes 0 alone. `auto` draws on the CPU where there is no such GPU, and
+                `engine.passed_over` says so.
             threads: Threads that work on one face on a CPU; None takes `usable_cpus()`.
             trusted: Load only what one of these keys has signed; None checks no signature.
 
         Raises:
-            ArgumentError: `device` or `threads` is out of range.
+            ArgumentError: `device` or `threads` is out of range, or `device` is not 0 and `engine`
+                is on the CPU.
             BundleError: The bundle is missing, incomplete, altered, of another schema, without
                 networks of that precision, or not signed by a trusted key.
             EngineError: The engine is unknown, cannot run here, or cannot run the bundle; of
@@ -139,8 +146,13 @@ class FaceGenerator:
     ) -> "FaceGenerator":
         """Loads a bundle that is open already; as `load` otherwise."""
         if threads is not None:
-            threads = check_whole_number("threads", threads, largest=_MAXIMUM_THREADS, least=1)
-        device = check_whole_number("device", device, largest=_MAXIMUM_DEVICE)
+            threads = check_whole_number("threads", threads, largest=MAXIMUM_THREADS, least=1)
+        device = check_whole_number("device", device, largest=MAXIMUM_DEVICE)
+        if device and engine in CPU_ENGINES:
+            raise ArgumentError(
+                f"device {device} is a GPU, and the engine {engine!r} draws on the CPU; leave the "
+                "device out, or name an engine on a GPU"
+            )
         from t2f_runtime.engines.opening import open_engine  # noqa: PLC0415 (starts quicker)
         from t2f_runtime.engines.prepared import EngineWish  # noqa: PLC0415 (as above)
 

@@ -17,7 +17,7 @@ import msgspec
 from t2f_runtime import __version__
 from t2f_runtime.bundle.bundle import Bundle
 from t2f_runtime.bundle.manifest import ParityReport, Precision
-from t2f_runtime.engines.names import EngineName
+from t2f_runtime.engines.names import CPU_ENGINES, EngineName
 from t2f_runtime.engines.probe import probe_engine
 from t2f_runtime.errors import EngineError, MissingPackageError
 from t2f_runtime.generator import FaceGenerator
@@ -64,7 +64,7 @@ class AttributeReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Proof(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that was compared, on one machine: what `--json` writes."""
+    """Everything that was compared, on one machine: what `t2f verify --json` prints."""
 
     format: int = 1
     """Raised when fields change their meaning."""
@@ -111,6 +111,8 @@ class ProofRequest:
     """Whether the manifest is to have the reports."""
     drops_signature: bool = False
     """Whether a signed bundle may lose its signature by that."""
+    device: int = 0
+    """Which GPU the engines on one draw with, from 0."""
     threads: int | None = None
     """As in `FaceGenerator.load`."""
     engines: tuple[EngineName, ...] = ()
@@ -193,21 +195,23 @@ def open_engines(bundle: Bundle, request: ProofRequest) -> Iterator[Opened | Not
         EngineError: An engine that was asked for runs no precision of the bundle here.
     """
     for name in request.engines:
-        yield from _open_named(bundle, name, request.threads)
+        yield from _open_named(bundle, name, request)
     for name in () if request.engines else GPU_ENGINES:
-        state = probe_engine(name)
+        state = probe_engine(name, device=request.device)
         if not state.works:
             yield NotRun(what=name, reason=str(state.reason))
             continue
         for precision in precisions_of(bundle.manifest):
-            yield _open(bundle, name, precision)
+            yield _open(bundle, name, precision, request)
 
 
-def _open_named(bundle: Bundle, name: EngineName, threads: int | None) -> Iterator[Opened | NotRun]:
+def _open_named(
+    bundle: Bundle, name: EngineName, request: ProofRequest
+) -> Iterator[Opened | NotRun]:
     reasons = []
     precisions = precisions_of(bundle.manifest)
     for precision in precisions:
-        tried = _open(bundle, name, precision, threads)
+        tried = _open(bundle, name, precision, request)
         if isinstance(tried, NotRun):
             reasons.append(tried.reason)
         yield tried
@@ -216,11 +220,15 @@ def _open_named(bundle: Bundle, name: EngineName, threads: int | None) -> Iterat
 
 
 def _open(
-    bundle: Bundle, name: EngineName, precision: Precision, threads: int | None = None
+    bundle: Bundle, name: EngineName, precision: Precision, request: ProofRequest
 ) -> Opened | NotRun:
     try:
         generator = FaceGenerator.from_bundle(
-            bundle, engine=name, precision=precision, threads=threads
+            bundle,
+            engine=name,
+            precision=precision,
+            device=0 if name in CPU_ENGINES else request.device,
+            threads=request.threads,
         )
         return Opened(precision, generator)
     except EngineError as error:

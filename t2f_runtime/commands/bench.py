@@ -10,21 +10,23 @@ import msgspec
 from t2f_runtime.bench.plan import MARGIN, BenchPlan
 from t2f_runtime.bundle.bundle import Bundle
 from t2f_runtime.bundle.manifest import Precision
-from t2f_runtime.commands.options import BUNDLE, TRUST, printable, read_trusted
-from t2f_runtime.engines.names import EngineName
+from t2f_runtime.commands.options import (
+    BUNDLE,
+    DEVICE,
+    THREADS,
+    TRUST,
+    check_device,
+    engines_option,
+    printable,
+    read_trusted,
+)
 
 _DEFAULTS = BenchPlan()
 
 
 @click.command()
 @BUNDLE
-@click.option(
-    "--engine",
-    "engines",
-    type=click.Choice(get_args(EngineName)),
-    multiple=True,
-    help="What runs the networks; may be given several times.  [default: all that work here]",
-)
+@engines_option("all that work here, but onnx-tensorrt")
 @click.option(
     "--precision",
     "precisions",
@@ -41,10 +43,8 @@ _DEFAULTS = BenchPlan()
     show_default=True,
     help="Faces that one run draws; may be given several times.",
 )
-@click.option("--device", type=click.IntRange(0, 1023), default=0, help="Which GPU.")
-@click.option(
-    "--threads", type=click.IntRange(1, 1024), help="Threads a face.  [default: the usable CPUs]"
-)
+@DEVICE
+@THREADS
 @click.option(
     "--rounds",
     type=click.IntRange(5, 1000),
@@ -125,6 +125,7 @@ def bench(  # noqa: PLR0913, PLR0917 (options arrive as arguments)
     from t2f_runtime.bench.running import Bench  # noqa: PLC0415
     from t2f_runtime.bench.table import describe, describe_comparison  # noqa: PLC0415
 
+    check_device(engines, device)
     # Read before minutes are spent on what it would be compared with.
     old = None if old_file is None else BenchReport.read(old_file)
     plan = BenchPlan(

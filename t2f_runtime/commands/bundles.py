@@ -7,7 +7,7 @@ import click
 from t2f_runtime.bundle.packing import pack_bundle, unpack_bundle
 from t2f_runtime.bundle.signing import PUBLIC_SUFFIX, new_keys, sign_bundle
 from t2f_runtime.bundle.trust import PublicKey
-from t2f_runtime.commands.options import BUNDLE, TRUST, printable, read_trusted
+from t2f_runtime.commands.options import BUNDLE, TRUST, check_output_file, printable, read_trusted
 
 
 @click.command()
@@ -25,6 +25,7 @@ def pack(bundle: Path, out: Path, key_files: tuple[Path, ...]) -> None:
     Example:
       t2f pack bundles/faces -o faces.t2f
     """  # noqa: D301 (click's mark is the backspace)
+    check_output_file(out)
     packed = pack_bundle(bundle, out, trusted=read_trusted(key_files))
     for name in packed.left_out:
         click.echo(printable(f"left out {name}: the manifest does not list it"))
@@ -82,6 +83,7 @@ def new(key: Path) -> None:
     Example:
       t2f keys new maker
     """  # noqa: D301 (click's mark is the backspace)
+    check_output_file(key)
     public = new_keys(key)
     click.echo(f"secret   {key}: signs bundles; keep it to yourself, it is not encrypted")
     click.echo(f"public   {key}{PUBLIC_SUFFIX}: give it to whoever runs your bundles")

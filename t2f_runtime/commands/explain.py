@@ -1,12 +1,22 @@
 """The command `t2f explain`: which words of a description moved the face."""
 
 from pathlib import Path
+from typing import Literal
 
 import click
 import msgspec
 
-from t2f_runtime.commands.options import BUNDLE, TRUST, printable, read_trusted
-from t2f_runtime.engines.names import AUTO
+from t2f_runtime.bundle.manifest import Precision
+from t2f_runtime.commands.options import (
+    BUNDLE,
+    DEVICE,
+    ENGINE,
+    PRECISION,
+    THREADS,
+    TRUST,
+    printable,
+    read_trusted,
+)
 from t2f_runtime.generator import FaceGenerator
 from t2f_runtime.latent import LARGEST_SEED
 from t2f_runtime.pictures.facts import facts_of, writing_time
@@ -31,14 +41,20 @@ from t2f_runtime.reading.description import UNKNOWN_WORDS
     help="Which face of the description.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the words as JSON.")
-@click.option("--engine", default=AUTO, show_default=True, help="What draws; see t2f doctor.")
+@ENGINE
+@PRECISION
+@DEVICE
+@THREADS
 @TRUST
-def explain(
+def explain(  # noqa: PLR0913, PLR0917 (options arrive as arguments)
     bundle: Path,
     description: str,
     output: Path | None,
     seed: int,
     engine: str,
+    precision: Precision | Literal["auto"],
+    device: int,
+    threads: int | None,
     key_files: tuple[Path, ...],
     *,
     as_json: bool,
@@ -56,7 +72,14 @@ def explain(
 
     if output is not None:
         check_picture_path(output)
-    generator = FaceGenerator.load(bundle, engine=engine, trusted=read_trusted(key_files))
+    generator = FaceGenerator.load(
+        bundle,
+        engine=engine,
+        precision=precision,
+        device=device,
+        threads=threads,
+        trusted=read_trusted(key_files),
+    )
     explanation = explain_text(generator, description, seed=seed)
     if output is not None:
         # The words stand on the sheet itself.

@@ -3,14 +3,24 @@
 from collections.abc import Iterable
 from itertools import chain
 from pathlib import Path
-from typing import BinaryIO, Literal, get_args
+from typing import BinaryIO, Literal
 
 import click
 
 from t2f_runtime.bundle.bundle import Bundle
 from t2f_runtime.bundle.manifest import Precision
 from t2f_runtime.commands.face_files import Destination, FaceWriter, draw_faces
-from t2f_runtime.commands.options import BUNDLE, MAXIMUM_LIST_BYTES, TRUST, InputFile, read_trusted
+from t2f_runtime.commands.options import (
+    BUNDLE,
+    DEVICE,
+    ENGINE,
+    MAXIMUM_LIST_BYTES,
+    PRECISION,
+    THREADS,
+    TRUST,
+    InputFile,
+    read_trusted,
+)
 from t2f_runtime.commands.wanted_descriptions import (
     Wanted,
     check_descriptions,
@@ -18,7 +28,7 @@ from t2f_runtime.commands.wanted_descriptions import (
     wanted_arguments,
     wanted_lines,
 )
-from t2f_runtime.engines.names import AUTO, EngineName
+from t2f_runtime.engines.names import AUTO
 from t2f_runtime.errors import DescriptionError
 from t2f_runtime.generator import MAXIMUM_FACES, FaceGenerator
 from t2f_runtime.latent import LARGEST_SEED
@@ -41,7 +51,7 @@ _NO_DESCRIPTION = 'Give a DESCRIPTION, such as "a bald man", or --from FILE.'
     "-o",
     "--output",
     type=click.Path(path_type=Path),
-    help="The picture to write: .png, .jpg or .webp.",
+    help="The picture to write, .png, .jpg or .webp; one that is there is replaced.",
 )
 @click.option(
     "--each",
@@ -82,27 +92,10 @@ _NO_DESCRIPTION = 'Give a DESCRIPTION, such as "a bald man", or --from FILE.'
     is_flag=True,
     help="Put no words into files, their names or sheets, only the SHA-256 of the words.",
 )
-@click.option(
-    "--precision",
-    type=click.Choice((AUTO, *get_args(Precision))),
-    default=AUTO,
-    show_default=True,
-    help="Which of the bundle's networks draw; auto is float32 on a CPU.",
-)
-@click.option(
-    "--engine",
-    type=click.Choice((AUTO, *get_args(EngineName))),
-    default=AUTO,
-    show_default=True,
-    help="What runs the networks; auto takes the best that works here.",
-)
-@click.option(
-    "--device",
-    type=click.IntRange(min=0),
-    default=0,
-    show_default=True,
-    help="Which GPU, of those that CUDA shows.",
-)
+@PRECISION
+@ENGINE
+@DEVICE
+@THREADS
 @TRUST
 def generate(  # noqa: PLR0913 (options arrive as arguments)
     bundle: Path,
@@ -118,6 +111,7 @@ def generate(  # noqa: PLR0913 (options arrive as arguments)
     precision: Precision | Literal["auto"],
     engine: str,
     device: int,
+    threads: int | None,
     as_json: bool,
     sheet: bool,
     hides_description: bool,
@@ -152,7 +146,7 @@ def generate(  # noqa: PLR0913 (options arrive as arguments)
     keep: Precision = "float32" if precision == AUTO else precision
     with Bundle.opening(bundle, keep=keep, trusted=read_trusted(key_files)) as opened:
         generator = FaceGenerator.from_bundle(
-            opened, engine=engine, precision=precision, device=device
+            opened, engine=engine, precision=precision, device=device, threads=threads
         )
     if generator.takes_text and not descriptions and description_file is None:
         raise click.UsageError(_NO_DESCRIPTION)

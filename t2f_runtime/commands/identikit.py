@@ -3,18 +3,22 @@
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 import click
 
+from t2f_runtime.bundle.manifest import Precision
 from t2f_runtime.commands.options import (
     BUNDLE,
+    DEVICE,
+    ENGINE,
+    PRECISION,
+    THREADS,
     TRUST,
     check_standard_input,
     printable,
     read_trusted,
 )
-from t2f_runtime.engines.names import AUTO
 from t2f_runtime.latent import LARGEST_SEED
 
 
@@ -49,9 +53,12 @@ from t2f_runtime.latent import LARGEST_SEED
     multiple=True,
     help="A TrueType or OpenType font for PDF pages; the next ones write what it lacks.",
 )
-@click.option("--engine", default=AUTO, show_default=True, help="What draws; see t2f doctor.")
+@ENGINE
+@PRECISION
+@DEVICE
+@THREADS
 @TRUST
-def identikit(
+def identikit(  # noqa: PLR0913, PLR0917 (options arrive as arguments)
     bundle: Path,
     case_file: Path | None,
     pictures: Path | None,
@@ -59,6 +66,9 @@ def identikit(
     seed: int,
     fonts: tuple[Path, ...],
     engine: str,
+    precision: Precision | Literal["auto"],
+    device: int,
+    threads: int | None,
     key_files: tuple[Path, ...],
 ) -> None:
     """Find a face by describing, choosing, breeding and sliders; commands come from the keyboard.
@@ -83,7 +93,14 @@ def identikit(
         named = Path("identikit") if case_file is None else case_file
         pictures = named if case_file is None else named.with_name(f"{named.name}-pictures")
     trusted = read_trusted(key_files)
-    generator = FaceGenerator.load(bundle, engine=engine, trusted=trusted)
+    generator = FaceGenerator.load(
+        bundle,
+        engine=engine,
+        precision=precision,
+        device=device,
+        threads=threads,
+        trusted=trusted,
+    )
     terminal = Terminal(
         generator,
         pictures=pictures,

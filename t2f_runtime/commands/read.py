@@ -1,12 +1,22 @@
 """The command `t2f read`: what a model understands of a description."""
 
 from pathlib import Path
+from typing import Literal
 
 import click
 import msgspec
 
-from t2f_runtime.commands.options import BUNDLE, TRUST, printable, read_trusted
-from t2f_runtime.engines.names import AUTO
+from t2f_runtime.bundle.manifest import Precision
+from t2f_runtime.commands.options import (
+    BUNDLE,
+    DEVICE,
+    ENGINE,
+    PRECISION,
+    THREADS,
+    TRUST,
+    printable,
+    read_trusted,
+)
 from t2f_runtime.generator import FaceGenerator
 
 
@@ -14,10 +24,21 @@ from t2f_runtime.generator import FaceGenerator
 @BUNDLE
 @click.argument("text")
 @click.option("--json", "as_json", is_flag=True, help="Print all that was found as JSON.")
-@click.option("--engine", default=AUTO, show_default=True, help="What runs; see t2f doctor.")
+@ENGINE
+@PRECISION
+@DEVICE
+@THREADS
 @TRUST
 def read(
-    bundle: Path, text: str, engine: str, key_files: tuple[Path, ...], *, as_json: bool
+    bundle: Path,
+    text: str,
+    engine: str,
+    precision: Precision | Literal["auto"],
+    device: int,
+    threads: int | None,
+    key_files: tuple[Path, ...],
+    *,
+    as_json: bool,
 ) -> None:
     """Say what is understood of TEXT, before anything is drawn; exit with 1 if it is refused.
 
@@ -29,7 +50,14 @@ def read(
       t2f read BUNDLE "a man without galsses"
       t2f read BUNDLE "a man without galsses" --json
     """  # noqa: D301 (click's mark is the backspace)
-    generator = FaceGenerator.load(bundle, engine=engine, trusted=read_trusted(key_files))
+    generator = FaceGenerator.load(
+        bundle,
+        engine=engine,
+        precision=precision,
+        device=device,
+        threads=threads,
+        trusted=read_trusted(key_files),
+    )
     reading = generator.read(text)
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(reading), indent=2))

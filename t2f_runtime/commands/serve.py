@@ -1,32 +1,32 @@
 """The command `t2f serve`."""
 
 from pathlib import Path
-from typing import get_args
+from typing import Literal
 
 import click
 
 from t2f_runtime.bundle.bundle import Bundle
-from t2f_runtime.commands.options import BUNDLE, TRUST, read_trusted
-from t2f_runtime.engines.names import AUTO, EngineName
+from t2f_runtime.bundle.manifest import Precision
+from t2f_runtime.commands.options import (
+    BUNDLE,
+    DEVICE,
+    ENGINE,
+    PRECISION,
+    THREADS,
+    TRUST,
+    read_trusted,
+)
+from t2f_runtime.engines.names import AUTO
 from t2f_runtime.generator import FaceGenerator
 
 
 @click.command()
 @BUNDLE
 @click.option("--stdio", is_flag=True, help="Speak over standard input and output.")
-@click.option(
-    "--engine",
-    type=click.Choice([AUTO, *get_args(EngineName)]),
-    default=AUTO,
-    show_default=True,
-    help="What runs the networks.",
-)
-@click.option(
-    "--device", type=click.IntRange(0, 1023), default=0, show_default=True, help="Which GPU."
-)
-@click.option(
-    "--threads", type=click.IntRange(1, 1024), help="Threads a face.  [default: the usable CPUs]"
-)
+@ENGINE
+@PRECISION
+@DEVICE
+@THREADS
 @click.option(
     "--capacity",
     type=click.IntRange(1, 100_000),
@@ -38,6 +38,7 @@ from t2f_runtime.generator import FaceGenerator
 def serve(
     bundle: Path,
     engine: str,
+    precision: Precision | Literal["auto"],
     device: int,
     threads: int | None,
     capacity: int,
@@ -64,8 +65,11 @@ def serve(
     )
 
     output = take_output()
-    with Bundle.opening(bundle, keep="float32", trusted=read_trusted(key_files)) as opened:
-        loaded = FaceGenerator.from_bundle(opened, engine=engine, device=device, threads=threads)
+    keep: Precision = "float32" if precision == AUTO else precision
+    with Bundle.opening(bundle, keep=keep, trusted=read_trusted(key_files)) as opened:
+        loaded = FaceGenerator.from_bundle(
+            opened, engine=engine, precision=precision, device=device, threads=threads
+        )
     with loaded as generator:
         generator.warm_up()
         serve_stdio(opened, generator, output=output, capacity=capacity)

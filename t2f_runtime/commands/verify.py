@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import get_args
 
 import click
 import msgspec
@@ -11,7 +10,17 @@ from t2f_runtime.atomic_files import write_atomically
 from t2f_runtime.bundle.bundle import Bundle
 from t2f_runtime.bundle.manifest import MANIFEST
 from t2f_runtime.commands.info import describe_parity
-from t2f_runtime.commands.options import BUNDLE, TRUST, printable, read_trusted
+from t2f_runtime.commands.options import (
+    BUNDLE,
+    DEVICE,
+    THREADS,
+    TRUST,
+    check_device,
+    check_output_file,
+    engines_option,
+    printable,
+    read_trusted,
+)
 from t2f_runtime.engines.names import EngineName
 from t2f_runtime.errors import VerificationError
 from t2f_runtime.proof import AttributeReport, Proof, ProofRequest, prove
@@ -20,11 +29,15 @@ from t2f_runtime.verification import check_report
 
 @click.command()
 @BUNDLE
+@engines_option("onnx-cpu, and what works on the GPU")
+@DEVICE
+@THREADS
+@click.option("--json", "as_json", is_flag=True, help="Print the numbers as JSON.")
 @click.option(
-    "--threads", type=click.IntRange(1, 1024), help="Threads a face.  [default: the usable CPUs]"
-)
-@click.option(
-    "--json", "json_file", type=click.Path(path_type=Path), help="Write the numbers to a file too."
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="Write the numbers as JSON too; a file that is there is replaced.",
 )
 @click.option(
     "--against",
@@ -50,16 +63,6 @@ from t2f_runtime.verification import check_report
     type=click.IntRange(1, 10_000),
     help="With --against: faces to draw beside the reference pictures.  [default: 32]",
 )
-@click.option(
-    "--engine",
-    "engines",
-    metavar="NAME",
-    multiple=True,
-    type=click.Choice(get_args(EngineName)),
-    help=f"Draw with this engine alone, which must work here; may be given several times. One of "
-    f"{', '.join(get_args(EngineName))}; onnx-tensorrt builds its own first, which takes minutes.  "
-    "[default: onnx-cpu, and what works on the GPU]",
-)
 @click.option("--openvino", is_flag=True, help="Draw with OpenVINO as well, a second reader.")
 @click.option(
     "--attributes",
@@ -70,16 +73,18 @@ from t2f_runtime.verification import check_report
 @click.option("--write", is_flag=True, help="Keep the numbers in the bundle's manifest.")
 @click.option("--drop-signature", is_flag=True, help="With --write: remove the signature.")
 @TRUST
-def verify(  # noqa: PLR0913 (options arrive as arguments)
+def verify(  # noqa: PLR0913, PLR0917 (options arrive as arguments)
     bundle: Path,
+    device: int,
     threads: int | None,
-    json_file: Path | None,
+    output: Path | None,
     run: Path | None,
     data: Path | None,
     descriptions: Path | None,
     faces: int | None,
     key_files: tuple[Path, ...],
     *,
+    as_json: bool,
     engines: tuple[EngineName, ...],
     openvino: bool,
     attributes: bool,
@@ -95,7 +100,7 @@ def verify(  # noqa: PLR0913 (options arrive as arguments)
     Examples:
       t2f verify BUNDLE
       t2f verify BUNDLE --engine tensorrt
-      t2f verify BUNDLE --against RUN --openvino --json parity.json
+      t2f verify BUNDLE --against RUN --openvino -o parity.json
     """  # noqa: D301 (click's mark is the backspace)
     if run is None:
         _refuse(
@@ -112,11 +117,12 @@ def verify(  # noqa: PLR0913 (options arrive as arguments)
             {"--openvino": openvino, "--attributes": attributes, "--write": write},
             "is about more than one engine: leave --engine out",
         )
+    check_device(engines, device)
+    if output is not None:
+        check_output_file(output)
     opened = Bundle.open(bundle, keep="float32", trusted=read_trusted(key_files))
-    if opened.signer is not None:
-        click.echo(f"ok: {MANIFEST} is signed by the trusted key {opened.signer.fingerprint}")
-    for name, entry in opened.manifest.files.items():
-        click.echo(f"ok: {name} has its {entry.bytes} bytes and its SHA-256")
+    if not as_json:
+        _tell_files(opened)
     request = ProofRequest(
         run=run,
         data=data,
@@ -126,15 +132,27 @@ def verify(  # noqa: PLR0913 (options arrive as arguments)
         takes_attributes=attributes,
         is_written=write,
         drops_signature=drop_signature,
+        device=device,
         threads=threads,
         engines=tuple(dict.fromkeys(engines)),
     )
     proof = prove(opened, request, lambda text: click.echo(text, err=True))
-    if json_file is not None:
-        _write_json(json_file, proof)
-    for line in describe_proof(proof):
-        click.echo(printable(line))
+    content = msgspec.json.format(msgspec.json.encode(proof), indent=2)
+    if output is not None:
+        _write(output, content + b"\n")
+    if as_json:
+        click.echo(content)
+    else:
+        for line in describe_proof(proof):
+            click.echo(printable(line))
     _check(proof, bundle)
+
+
+def _tell_files(bundle: Bundle) -> None:
+    if bundle.signer is not None:
+        click.echo(f"ok: {MANIFEST} is signed by the trusted key {bundle.signer.fingerprint}")
+    for name, entry in bundle.manifest.files.items():
+        click.echo(f"ok: {name} has its {entry.bytes} bytes and its SHA-256")
 
 
 def _refuse(options: dict[str, bool], why: str) -> None:
@@ -177,8 +195,7 @@ def _check(proof: Proof, bundle: Path) -> None:
             )
 
 
-def _write_json(path: Path, proof: Proof) -> None:
-    content = msgspec.json.format(msgspec.json.encode(proof), indent=2) + b"\n"
+def _write(path: Path, content: bytes) -> None:
     try:
         write_atomically(path, content)
     except OSError as error:

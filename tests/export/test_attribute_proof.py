@@ -130,7 +130,7 @@ def test_accuracy_is_the_mean_over_what_can_be_stated():
 def test_verify_counts_what_a_classifier_sees_in_every_precision(bundle, run, tmp_path):
     # Some descriptions of the data are longer than the bundle reads: they are left out.
     proof = tmp_path / "proof.json"
-    result = command("verify", bundle, "--against", run, "--attributes", "--json", proof)
+    result = command("verify", bundle, "--against", run, "--attributes", "-o", proof)
     assert result.exit_code == 0, result.output
     assert "ok: in float16 with onnx-cpu a classifier sees " in result.output
     (report,) = json.loads(proof.read_text())["attributes"]
@@ -158,7 +158,7 @@ def test_verify_fails_where_descriptions_take_less_effect(bundle, run, monkeypat
 
 def test_verify_against_a_run_draws_with_a_named_engine_alone(bundle, run, tmp_path):
     proof = tmp_path / "proof.json"
-    options = ("--against", run, "--engine", "onnx-cpu", "--faces", "2", "--json", proof)
+    options = ("--against", run, "--engine", "onnx-cpu", "--faces", "2", "-o", proof)
     result = command("verify", bundle, *options)
     assert result.exit_code == 0, result.output
     found = json.loads(proof.read_text())

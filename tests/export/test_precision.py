@@ -291,7 +291,7 @@ def test_verify_against_the_run_draws_with_torch_and_openvino(run, tmp_path):
     pytest.importorskip("openvino", reason="needs OpenVINO: pip install 't2f[verify]'")
     bundle, file = tmp_path / "bundle", tmp_path / "parity.json"
     assert command("export", run, "-o", bundle, "--precision", "float16").exit_code == 0
-    options = ["--against", str(run), "--openvino", "--faces", "4", "--json", str(file), "--write"]
+    options = ["--against", str(run), "--openvino", "--faces", "4", "-o", str(file), "--write"]
     result = CliRunner().invoke(main, ["verify", str(bundle), *options])
     assert result.exit_code == 0, result.output
     proof = json.loads(file.read_text())

@@ -259,9 +259,18 @@ def test_a_gpu_is_asked_for_by_its_number(tiny_bundle):
 
     assert opened(tiny_bundle, Host(find_device=find), device=3).engine.name == "onnx-cpu"
     assert set(asked) == {3}
+    passed_over = opened(tiny_bundle, Host(find_device=find), device=3).engine.passed_over
+    assert all(NO_DRIVER.reason in engine.reason for engine in passed_over)
     for device in (-1, 1.0, 10**6):
         with pytest.raises(ArgumentError, match="device "):
             FaceGenerator.load(tiny_bundle, device=device)
+
+
+@pytest.mark.parametrize("engine", ["onnx-cpu", "openvino"])
+def test_an_engine_on_the_cpu_that_is_named_takes_no_other_gpu(tiny_bundle, engine):
+    message = f"device 3 is a GPU, and the engine '{engine}' draws on the CPU; leave the device out"
+    with pytest.raises(ArgumentError, match=message):
+        FaceGenerator.load(tiny_bundle, engine=engine, device=3)
 
 
 @pytest.mark.parametrize("engine", ["auto", "onnx-cpu", "openvino"])

@@ -26,16 +26,19 @@ def bundle_on_gpu(tiny_bundle, monkeypatch):
     def open_bundle(engine, *, fails=False, lacks=None, opened=None):
         load = FaceGenerator.from_bundle
 
-        def from_bundle(bundle, *, engine, **options):
+        def from_bundle(bundle, *, engine, device=0, **options):
             if opened is not None:
-                opened.append(engine)
+                opened.append((engine, device))
             if engine != "onnx-cpu" and fails:
                 raise EngineError(f"{engine} has no engine; build it with: t2f engine")
             if options["precision"] == lacks:
                 raise EngineError(f"{engine} has no {lacks}")
             return load(bundle, engine="onnx-cpu", **options)
 
-        monkeypatch.setattr(proof, "probe_engine", lambda name: state(name, works=name == engine))
+        def probe(name, *, device):
+            return state(name, works=name == engine)
+
+        monkeypatch.setattr(proof, "probe_engine", probe)
         monkeypatch.setattr(FaceGenerator, "from_bundle", from_bundle)
         return Bundle.open(tiny_bundle)
 
@@ -62,16 +65,19 @@ def test_an_engine_that_is_named_draws_alone(bundle_on_gpu):
     opened = []
     bundle = bundle_on_gpu("onnx-tensorrt", opened=opened)
     found = prove(bundle, ProofRequest(engines=("onnx-tensorrt",)), lambda _: None)
-    assert opened == ["onnx-tensorrt"]
+    assert opened == [("onnx-tensorrt", 0)]
     assert (len(found.reports), found.not_run) == (1, ())
 
 
-def test_several_engines_that_are_named_all_draw(bundle_on_gpu):
+def test_named_engines_all_draw_and_those_on_a_gpu_on_the_one_named(
+    bundle_on_gpu,
+):
     opened = []
     bundle = bundle_on_gpu("onnx-cuda", opened=opened)
     names = ("onnx-cpu", "onnx-cuda")
-    assert len(prove(bundle, ProofRequest(engines=names), lambda _: None).reports) == 2
-    assert opened == list(names)
+    request = ProofRequest(engines=names, device=3)
+    assert len(prove(bundle, request, lambda _: None).reports) == 2
+    assert opened == [("onnx-cpu", 0), ("onnx-cuda", 3)]
 
 
 def test_an_engine_that_is_named_and_cannot_draw_is_an_error_with_the_repair(bundle_on_gpu):
