@@ -31,6 +31,23 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     """What else differs between the two runs, and so may be why."""
 
 
+def check_comparable(old: BenchReport, image_size: int) -> None:
+    """Refuses to compare a report with pictures of another size, before any is drawn.
+
+    Args:
+        old: The report.
+        image_size: Height and width of the other pictures, in pixels.
+
+    Raises:
+        BenchError: Their size is another.
+    """
+    if old.image_size != image_size:
+        raise BenchError(
+            f"the old report is of {old.image_size}x{old.image_size} pixels, and this bundle draws "
+            f"{image_size}x{image_size}: measure a bundle of that size, or leave --compare out"
+        )
+
+
 def compare_reports(old: BenchReport, new: BenchReport, *, margin: float = MARGIN) -> Comparison:
     """Compares the whole of each case; see `t2f_runtime.bench.samples.compare` for the test.
 
@@ -40,8 +57,9 @@ def compare_reports(old: BenchReport, new: BenchReport, *, margin: float = MARGI
         margin: The share by which a median must have changed.
 
     Raises:
-        BenchError: They have nothing in common.
+        BenchError: They have nothing in common, or are of pictures of different sizes.
     """
+    check_comparable(old, new.image_size)
     before, after = _by_key(old), _by_key(new)
     common = [key for key in after if key in before]
     if not common:

@@ -159,8 +159,17 @@ class Bench:
 
     def _check_any(self, cases: list[_Case]) -> None:
         if not cases:
-            reasons = "; ".join(f"{entry.engine}: {entry.reason}" for entry in self._not_run)
-            raise BenchError(f"nothing that was asked for runs here: {reasons}")
+            raise BenchError(f"nothing that was asked for runs here: {self._reasons()}")
+
+    def _reasons(self) -> str:
+        """Why nothing ran, a line each: first of engines that work, whose bundle is the reason."""
+        by_reason: dict[str, list[str]] = {}
+        for entry in sorted(self._not_run, key=lambda entry: entry.precision is None):
+            by_reason.setdefault(entry.reason, []).append(entry.engine)
+        return "\n".join(
+            f"{', '.join(dict.fromkeys(engines))}: {reason}"
+            for reason, engines in by_reason.items()
+        )
 
     def _choose(self) -> list[SideOptions]:
         """The engines that work here, each with the precisions of the bundle."""

@@ -47,7 +47,10 @@ def describe(report: BenchReport) -> Iterator[str]:
                 "the machine does something else as well"
             )
     if any(case.stages["whole"].outliers for case in report.cases):
-        yield f"outliers: over the upper quartile by {FAR_OUT:g} interquartile ranges; counted in"
+        yield (
+            f"outliers: runs over the upper quartile by more than {FAR_OUT:g} interquartile "
+            "ranges; all other columns count them"
+        )
     by_reason: dict[str, list[str]] = {}
     for entry in report.not_run:
         name = entry.engine if entry.precision is None else f"{entry.engine} {entry.precision}"
@@ -65,7 +68,7 @@ def describe_comparison(comparison: Comparison, *, margin: float) -> Iterator[st
     """
     yield from aligned(
         [
-            ["engine", "precision", "batch", "new/old", "chance", ""],
+            ["engine", "precision", "batch", "new/old", "chance", "verdict"],
             *(
                 [
                     case.engine,

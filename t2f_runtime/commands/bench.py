@@ -1,6 +1,5 @@
 """The command `t2f bench`."""
 
-import sys
 from pathlib import Path
 from typing import get_args
 
@@ -20,6 +19,7 @@ from t2f_runtime.commands.options import (
     printable,
     read_trusted,
 )
+from t2f_runtime.commands.progress import Progress
 
 _DEFAULTS = BenchPlan()
 
@@ -120,7 +120,7 @@ def bench(  # noqa: PLR0913, PLR0917 (options arrive as arguments)
       t2f bench BUNDLE --compare before.json
     """  # noqa: D301 (click's mark is the backspace)
     # Here, so that `t2f --help` and the other commands need none of it.
-    from t2f_runtime.bench.comparison import compare_reports  # noqa: PLC0415
+    from t2f_runtime.bench.comparison import check_comparable, compare_reports  # noqa: PLC0415
     from t2f_runtime.bench.report import BenchReport, check_report_path  # noqa: PLC0415
     from t2f_runtime.bench.running import Bench  # noqa: PLC0415
     from t2f_runtime.bench.table import describe, describe_comparison  # noqa: PLC0415
@@ -141,7 +141,9 @@ def bench(  # noqa: PLR0913, PLR0917 (options arrive as arguments)
     if output is not None:
         check_report_path(output)
     opened = Bundle.open(bundle, trusted=read_trusted(key_files))
-    tell = _Progress()
+    if old is not None:
+        check_comparable(old, opened.manifest.image_size)
+    tell = Progress()
     try:
         report = Bench(bundle, opened, plan, key_files=key_files, tell=tell.say).run()
     finally:
@@ -163,19 +165,3 @@ def bench(  # noqa: PLR0913, PLR0917 (options arrive as arguments)
         case.difference.outcome == "worse" for case in comparison.cases
     ):
         click.get_current_context().exit(1)
-
-
-class _Progress:
-    """One line on standard error that is written over; nothing where nobody watches."""
-
-    def __init__(self) -> None:
-        self._stream = sys.stderr
-        self._is_watched = self._stream.isatty()
-
-    def say(self, line: str) -> None:
-        if self._is_watched:
-            self._stream.write(f"\r\x1b[K{line}")
-            self._stream.flush()
-
-    def clear(self) -> None:
-        self.say("")

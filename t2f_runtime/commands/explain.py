@@ -102,3 +102,5 @@ def explain(  # noqa: PLR0913, PLR0917 (options arrive as arguments)
         click.echo(printable(str(effect)))
     if not knows_words:
         click.echo(UNKNOWN_WORDS)
+    if output is not None:
+        click.echo(f"{output}: where each word acts")

@@ -12,6 +12,7 @@ import click
 import msgspec
 import numpy as np
 
+from t2f_runtime.commands.progress import Progress
 from t2f_runtime.errors import PictureError
 from t2f_runtime.generator import FaceGenerator, Pictures
 from t2f_runtime.latent import draw_latent
@@ -124,6 +125,8 @@ class FaceWriter:
         self._rows: dict[int, list[DrawnFace]] = {}
         self._lines: list[bytes] = []
         self._size = (0, 0)
+        self._expected: int | None = None
+        self._progress = Progress()
         writing_time()  # refused now rather than with the first picture
         side = generator.image_size * (destination.scale or 1)
         check_pixels(side, side)
@@ -153,6 +156,10 @@ class FaceWriter:
         check_pixels(*size)
         check_picture_size(self._to.output, size)
 
+    def expects(self, faces: int) -> None:
+        """Is told how many faces there will be, for whoever watches."""
+        self._expected = faces
+
     def add(self, number: int, face: DrawnFace) -> None:
         """Writes and tells of a face of description `number`; keeps it only for a sheet."""
         file = self._to.output
@@ -164,6 +171,9 @@ class FaceWriter:
         self.faces += 1
         if self._to.as_json:
             self._lines.append(_describe_face(face, file))
+        else:
+            of_all = "" if self._expected is None else f" of {self._expected}"
+            self._progress.say(f"face {self.faces}{of_all}")
         if self._to.output is not None:
             self._rows.setdefault(number, []).append(face)
         else:
@@ -171,17 +181,26 @@ class FaceWriter:
 
     def finish(self) -> None:
         """Writes the picture of all faces, and tells what was written."""
+        self._progress.clear()
         if self._to.output is not None:
             self._save(self._to.output)
         self._print()
         if self._to.as_json:
             return
-        noun = "face" if self.faces == 1 else "faces"
         if self._to.output is not None:
             width, height = self._size
-            click.echo(f"{self._to.output}: {self.faces} {noun}, {width}x{height} pixels")
+            click.echo(f"{self._to.output}: {self._count()}, {width}x{height} pixels")
         if self._to.folder is not None:
-            click.echo(f"{self._to.folder}: {self.faces} {noun}, a file each")
+            click.echo(f"{self._to.folder}: {self._count()}, a file each")
+
+    def tell_what_is_there(self) -> None:
+        """Tells, on standard error, which files were written before an end that was not wanted."""
+        self._progress.clear()
+        if self._to.folder is not None:
+            click.echo(f"{self._to.folder}: {self._count()}, a file each, until here", err=True)
+
+    def _count(self) -> str:
+        return f"{self.faces} face{'s' * (self.faces != 1)}"
 
     def _save(self, output: Path) -> None:
         rows = [

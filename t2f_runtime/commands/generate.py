@@ -137,14 +137,14 @@ def generate(  # noqa: PLR0913 (options arrive as arguments)
       t2f generate BUNDLE "a girl" --engine tensorrt --device 1 -o face.png
       t2f generate BUNDLE --from descriptions.txt --count 4 --each faces --json
     """  # noqa: D301 (click's mark is the backspace)
-    if output is None and folder is None and not as_json:
-        raise click.UsageError("Give -o PICTURE, --each FOLDER, or --json.")
     if "-" in descriptions:
         raise click.UsageError("'-' is no description; for standard input, give: --from -")
     if output is not None:
         check_picture_path(output)
     keep: Precision = "float32" if precision == AUTO else precision
     with Bundle.opening(bundle, keep=keep, trusted=read_trusted(key_files)) as opened:
+        if output is None and folder is None and not as_json:  # a missing bundle is told first
+            raise click.UsageError("Give -o PICTURE, --each FOLDER, or --json.")
         generator = FaceGenerator.from_bundle(
             opened, engine=engine, precision=precision, device=device, threads=threads
         )
@@ -165,10 +165,15 @@ def generate(  # noqa: PLR0913 (options arrive as arguments)
         wanted = list(wanted)
         check_descriptions(generator, wanted)
         writer.check_output([each.text for each in wanted if each.text is not None], count)
-    for each in wanted:
-        with told_with(each):
-            for face in draw_faces(generator, each.text, seed=seed, count=count):
-                writer.add(each.number, face)
+        writer.expects(len(wanted) * count)
+    try:
+        for each in wanted:
+            with told_with(each):
+                for face in draw_faces(generator, each.text, seed=seed, count=count):
+                    writer.add(each.number, face)
+    except BaseException:  # Ctrl-C as well
+        writer.tell_what_is_there()
+        raise
     if not writer.faces:
         raise click.UsageError(_NO_DESCRIPTION)
     writer.finish()

@@ -136,6 +136,12 @@ def test_reports_with_nothing_in_common_are_not_compared():
         compare_reports(report(case(batch=4)), report(case()))
 
 
+def test_reports_of_pictures_of_two_sizes_are_not_compared():
+    message = "old report is of 64x64 pixels, and this bundle draws 32x32: measure a bundle of that"
+    with pytest.raises(BenchError, match=message):
+        compare_reports(report(case()), report(case(), image_size=32))
+
+
 def test_the_table_says_where_what_and_what_not():
     lines = list(describe(report(case(joules=0.5, is_steady=False), meter="the whole board")))
     assert lines[:3] == [
@@ -165,7 +171,10 @@ def test_the_table_tells_what_is_the_gpus_where_a_gpu_draws():
 def test_the_comparison_says_by_which_test():
     comparison = compare_reports(report(case()), report(case(scale=1.3)))
     lines = list(describe_comparison(comparison, margin=0.05))
-    assert lines[1] == "onnx-cpu  float32        1    1.300  0.0001  worse"
+    assert lines[:2] == [
+        "engine    precision  batch  new/old  chance  verdict",
+        "onnx-cpu  float32        1    1.300  0.0001    worse",
+    ]
     assert "more than 5%" in lines[2]
     assert "rank-sum test" in lines[2]
 

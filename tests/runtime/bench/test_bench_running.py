@@ -155,6 +155,30 @@ def test_where_nothing_runs_the_reasons_are_the_error(tiny_bundle):
         Bench(tiny_bundle, Bundle.open(tiny_bundle), plan).run()
 
 
+def test_of_the_reasons_those_of_the_bundle_come_first_and_each_has_a_line(tiny_bundle):
+    def probe(name, device):
+        works = name in {"onnx-cpu", "openvino"}
+        return EngineState(
+            name=name,
+            works=works,
+            version="1",
+            device="cpu" if works else None,
+            reason=None if works else "there is no GPU",
+            repair=None if works else "buy one",
+        )
+
+    plan = msgspec.structs.replace(QUICK, engines=(), precisions=("int8",))
+    with pytest.raises(BenchError) as caught:
+        Bench(tiny_bundle, Bundle.open(tiny_bundle), plan, probe=probe).run()
+    first, *others = str(caught.value).splitlines()
+    assert "nothing that was asked for runs here: onnx-cpu, openvino: " in first
+    assert "int8" in first
+    assert others == [
+        "tensorrt, tensorrt-rtx, onnx-cuda: there is no GPU; buy one",
+        "onnx-tensorrt: it builds when it loads; ask for it: --engine onnx-tensorrt",
+    ]
+
+
 def test_a_process_says_why_it_cannot_draw(tiny_bundle, tmp_path):
     with pytest.raises(BenchError, match="no networks of precision 'fp8'"):
         SideProcess(options(tiny_bundle, precision="fp8"))

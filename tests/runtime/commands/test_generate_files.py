@@ -1,4 +1,5 @@
 import hashlib
+import io
 import json
 import re
 import subprocess
@@ -9,8 +10,15 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from t2f_runtime import cli
-from t2f_runtime.commands.face_files import DrawnFace, file_name
+from t2f_runtime import FaceGenerator, cli
+from t2f_runtime.commands.face_files import (
+    Destination,
+    DrawnFace,
+    FaceWriter,
+    draw_faces,
+    file_name,
+)
+from t2f_runtime.commands.progress import Progress
 
 
 @pytest.fixture
@@ -125,6 +133,7 @@ def test_a_bad_line_ends_a_stream_and_what_came_before_stays(t2f, tiny_bundle, t
     assert [json.loads(line)["description"] for line in result.stdout.splitlines()] == ["a man"]
     assert [path.name for path in (tmp_path / "faces").iterdir()] == ["00001-a-man-s0-0000.png"]
     assert result.stderr.startswith(
+        "faces: 1 face, a file each, until here\n"
         "Error: line 3 of standard input: the description holds the control character U+0000"
     )
 
@@ -204,3 +213,59 @@ def test_somewhere_to_put_the_faces_must_be_named(t2f, tiny_bundle):
     result = t2f(tiny_bundle, "a man")
     assert result.exit_code == 2
     assert "Give -o PICTURE, --each FOLDER, or --json." in result.stderr
+
+
+def test_a_missing_bundle_is_told_before_where_to_put_the_faces(t2f):
+    result = t2f("nothere", "a man")
+    assert result.exit_code == 1
+    assert "nothere" in result.stderr
+
+
+def test_an_interrupted_stream_tells_how_many_files_there_are(t2f, tiny_bundle, monkeypatch):
+    drawn = []
+
+    def draw(self, latents, **options):
+        drawn.append(latents)
+        if len(drawn) == 3:
+            raise KeyboardInterrupt
+        return np.zeros((1, 8, 8, 3), np.uint8)
+
+    monkeypatch.setattr(FaceGenerator, "draw", draw)
+    result = t2f(tiny_bundle, "a man", "--count", 5, "--each", "faces")
+    assert result.exit_code == 1
+    lines = [line for line in result.stderr.splitlines() if line]
+    assert lines == ["faces: 2 faces, a file each, until here", "Aborted!"]
+
+
+class Watched(io.StringIO):
+    """A stream that somebody watches."""
+
+    def isatty(self):
+        return True
+
+
+def test_whoever_watches_is_told_how_far_it_is(generator, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "stderr", Watched())
+    destination = Destination(
+        output=tmp_path / "sheet.png",
+        folder=None,
+        scale=None,
+        as_json=False,
+        is_sheet=False,
+        tells_description=True,
+    )
+    writer = FaceWriter(generator, destination)
+    writer.expects(2)
+    for face in draw_faces(generator, "a man", seed=0, count=2):
+        writer.add(1, face)
+    writer.finish()
+    lines = sys.stderr.getvalue().split("\r\x1b[K")
+    assert lines == ["", "face 1 of 2", "face 2 of 2", ""]
+
+
+def test_where_nobody_watches_nothing_is_said():
+    stream = io.StringIO()
+    progress = Progress(stream)
+    progress.say("face 1 of 2")
+    progress.clear()
+    assert stream.getvalue() == ""

@@ -200,9 +200,10 @@ def test_the_command_lists_the_words_and_draws_where_they_act(tiny_bundle, tmp_p
     arguments = ["explain", str(tiny_bundle), TEXT, "--seed", "5", "-o", str(picture)]
     result = CliRunner().invoke(main, arguments)
     assert result.exit_code == 0, result.output
-    *lines, last = result.output.splitlines()
+    *lines, last, file = result.output.splitlines()
     assert [line.split()[3] for line in lines] == ["a", "bald", "man", "with", "glasses"]
     assert last == "the bundle does not tell which words it was trained on"
+    assert file == f"{picture}: where each word acts"
     facts, _ = read_picture(picture)
     assert facts == facts_of(
         FaceGenerator.load(tiny_bundle),
