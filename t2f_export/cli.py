@@ -67,7 +67,9 @@ def export(
     data: Path | None,
     descriptions: Path | None,
 ) -> None:
-    """Freezes a finished RUN into a bundle and proves that it draws the same pictures.
+    """Freeze a finished RUN into a bundle.
+
+    The bundle is there only once it is proven to draw what the run draws.
 
     \b
     Examples:
@@ -138,7 +140,9 @@ def precision(
     force: bool,
     drop_signature: bool,
 ) -> None:
-    """Adds networks of further precisions to BUNDLE, made from its float32 ones and proven.
+    """Add networks of further precisions to BUNDLE.
+
+    They are made from its float32 ones, and proven.
 
     \b
     Example:
@@ -225,9 +229,10 @@ def engine(
     drop_signature: bool,
     force: bool,
 ) -> None:
-    """Builds engines of NVIDIA's libraries into BUNDLE, for the GPUs that will draw with it.
+    """Build engines of NVIDIA's libraries into BUNDLE.
 
-    An engine that is there and intact is kept. Ctrl-C stops; what is complete stays.
+    They are for the GPUs that will draw with it. An engine that is there and intact is kept. Ctrl-C
+    stops; what is complete stays.
 
     \b
     Examples:
@@ -301,7 +306,7 @@ def triton(
     instances: int,
     processes: int,
 ) -> None:
-    """Writes BUNDLE as a model repository of NVIDIA's Triton inference server.
+    """Write BUNDLE as a repository for NVIDIA's Triton server.
 
     \b
     Example:

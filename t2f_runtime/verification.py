@@ -176,6 +176,12 @@ def check_report(report: ParityReport, bundle: str) -> None:
     )
 
 
+def describe_levels(report: ParityReport) -> str:
+    """Says how far the pictures of a report are apart at most: `1 level`."""
+    levels = report.maximum_levels
+    return f"{levels} level{'s' * (levels != 1)}"
+
+
 def describe_tolerance(report: ParityReport) -> str:
     """Says what a report tolerates."""
     levels, ratio = report.tolerance_levels, report.tolerance_psnr_db

@@ -82,7 +82,7 @@ def train(
     cache: Path | None,
     device: str,
 ) -> None:
-    """Trains a model on described faces.
+    """Train a model on described faces.
 
     CONFIG is a preset (demo, face2text, celeba, article, progan), a TOML file, or the run.json of
     another run. The same command again continues an interrupted run; Ctrl-C saves and stops.
@@ -103,7 +103,7 @@ def train(
         _tell_estimates(settings, device)
         return
     if data is None or out is None:
-        raise click.UsageError("--data and --out are needed, unless --dry-run is given")
+        raise click.UsageError("--data and --out are needed, unless --dry-run is given.")
     with (
         open_processes(device) as opened,
         ProgressReporter(Schedule(settings.phases), settings.channels) as reporter,
@@ -151,7 +151,9 @@ def _tell_estimates(config: "Config", device: str) -> None:
 )
 @click.option("--seed", type=click.IntRange(0, 2**64 - 1), default=0, show_default=True)
 def draw(out: Path, count: int, size: int, seed: int) -> None:
-    """Draws a set of captioned faces to train on where no photographs are at hand.
+    """Draw a set of captioned faces to train on.
+
+    For where no photographs are at hand.
 
     Example: t2f draw --count 3000 --size 32 -o faces
     """
@@ -159,7 +161,7 @@ def draw(out: Path, count: int, size: int, seed: int) -> None:
 
     with click.progressbar(length=count, label="drawing faces") as bar:
         write_drawn_faces(out, count=count, size=size, seed=seed, progress=lambda _: bar.update(1))
-    click.echo(f"faces    {out}")
+    click.echo(f"faces    {out}: {count}")
 
 
 @click.command()
@@ -207,7 +209,7 @@ def sample(
     truncations: tuple[float, ...],
     walk: bool,
 ) -> None:
-    """Draws a grid from a run's checkpoint, finished or not.
+    """Draw a grid from a run's checkpoint, finished or not.
 
     Example: t2f sample RUN -o grid.png --text "an old man" --text "a girl with red hair"
     """
@@ -218,9 +220,9 @@ def sample(
     lines = [] if description_file is None else description_file.read().splitlines()
     descriptions = [*texts, *(line.strip() for line in lines if line.strip())]
     if walk and len(truncations) > 1:
-        raise click.UsageError("--walk takes one --truncation")
+        raise click.UsageError("--walk takes one --truncation.")
     if walk and count < 2:
-        raise click.UsageError("--walk takes a --count of 2 or more")
+        raise click.UsageError("--walk takes a --count of 2 or more.")
     truncation = truncations[0] if truncations else 1.0
     sampler = Sampler(run, seed=seed, truncation=truncation, checkpoint=checkpoint)
     if walk:
@@ -251,7 +253,7 @@ def sample(
 )
 @click.option("--width", type=click.IntRange(128, 3840), default=768, show_default=True)
 def timelapse(run: Path, output: Path, seconds: float, width: int) -> None:
-    """Films how a run's faces grew, from the frames that it kept.
+    """Film how a run's faces grew, from the frames that it kept.
 
     Example: t2f timelapse runs/first -o growth.mp4
     """

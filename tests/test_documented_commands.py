@@ -93,3 +93,12 @@ def test_the_pages_show_commands_at_all():
 )
 def test_a_command_that_does_not_exist_is_found(line, what):
     assert missing(line) == what
+
+
+@pytest.mark.parametrize("name", main.list_commands(click.Context(main)))
+def test_the_list_of_commands_tells_each_in_a_whole_sentence_and_one_mood(name):
+    command = main.get_command(click.Context(main), name)
+    told = command.get_short_help_str(limit=61)  # what `t2f --help` has room for in 80 columns
+    assert told.endswith(".")
+    assert not told.endswith("...")
+    assert not told.split()[0].endswith("s"), "say what it is to do: Draw, not Draws"

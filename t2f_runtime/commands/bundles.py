@@ -17,9 +17,10 @@ from t2f_runtime.commands.options import BUNDLE, TRUST, check_output_file, print
 )
 @TRUST
 def pack(bundle: Path, out: Path, key_files: tuple[Path, ...]) -> None:
-    """Pack BUNDLE, a folder, into one file that the runtime opens where it lies.
+    """Pack BUNDLE, a folder, into one file.
 
-    Equal bundles give equal bytes. Files that the manifest does not list are left out.
+    The runtime opens it where it lies. Equal bundles give equal bytes. Files that the manifest does
+    not list are left out.
 
     \b
     Example:
@@ -40,7 +41,9 @@ def pack(bundle: Path, out: Path, key_files: tuple[Path, ...]) -> None:
 )
 @TRUST
 def unpack(bundle: Path, out: Path, key_files: tuple[Path, ...]) -> None:
-    """Unpack BUNDLE, one file, into a folder; every file is verified.
+    """Unpack BUNDLE, one file, into a folder.
+
+    Every file is verified.
 
     \b
     Example:
@@ -57,7 +60,9 @@ def unpack(bundle: Path, out: Path, key_files: tuple[Path, ...]) -> None:
 )
 @click.option("--replace", is_flag=True, help="Replace a signature that another key made.")
 def sign(bundle: Path, key: Path, *, replace: bool) -> None:
-    """Sign BUNDLE, a folder or one file, after its files have been verified.
+    """Sign BUNDLE, a folder or one file.
+
+    Its files are verified before.
 
     \b
     Examples:

@@ -13,8 +13,9 @@ from t2f_runtime.commands.options import TRUST, printable, read_trusted
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 @TRUST
 def doctor(bundle: Path | None, key_files: tuple[Path, ...], *, as_json: bool) -> None:
-    """Say what is installed, which engines work here, and what repairs the others.
+    """Say what is installed and which engines work here.
 
+    What does not work is told with what repairs it.
     With a BUNDLE, open it and draw its reference pictures as well. The exit status is 0 if faces
     can be drawn, and 1 if something that drawing needs is broken; a warning leaves it at 0.
 

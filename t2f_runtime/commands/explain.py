@@ -59,7 +59,9 @@ def explain(  # noqa: PLR0913, PLR0917 (options arrive as arguments)
     *,
     as_json: bool,
 ) -> None:
-    """Say which words of DESCRIPTION moved the face, by leaving each of them out in turn.
+    """Say which words of DESCRIPTION moved the face.
+
+    Each of them is left out in turn.
 
     \b
     Examples:

@@ -116,10 +116,11 @@ def generate(  # noqa: PLR0913 (options arrive as arguments)
     sheet: bool,
     hides_description: bool,
 ) -> None:
-    """Draw faces from descriptions, or without any where the model has no text.
+    """Draw faces from descriptions.
 
-    One description draws one picture; several, or a --count, draw a captioned sheet, or with --each
-    a file each, in which case none of them is kept in memory.
+    A model without text draws them without any. One description draws one picture; several, or a
+    --count, draw a captioned sheet, or with --each a file each, in which case none of them is kept
+    in memory.
 
     Without -o, descriptions of --from are read, drawn and told line by line, however many: a line
     that cannot be read ends it with an error, and what came before stays. With -o, all of them are
@@ -138,7 +139,7 @@ def generate(  # noqa: PLR0913 (options arrive as arguments)
       t2f generate BUNDLE --from descriptions.txt --count 4 --each faces --json
     """  # noqa: D301 (click's mark is the backspace)
     if "-" in descriptions:
-        raise click.UsageError("'-' is no description; for standard input, give: --from -")
+        raise click.UsageError("'-' is no description; for standard input, give --from -.")
     if output is not None:
         check_picture_path(output)
     keep: Precision = "float32" if precision == AUTO else precision

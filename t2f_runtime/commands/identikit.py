@@ -71,10 +71,11 @@ def identikit(  # noqa: PLR0913, PLR0917 (options arrive as arguments)
     threads: int | None,
     key_files: tuple[Path, ...],
 ) -> None:
-    """Find a face by describing, choosing, breeding and sliders; commands come from the keyboard.
+    """Find a face by describing, choosing, breeding and sliders.
 
-    Every screen is written as a picture with numbers. `help` lists the commands. Commands may also
-    be piped in, one a line; the exit status is 1 then if one of them failed.
+    Commands come from the keyboard. Every screen is written as a picture with numbers. `help` lists
+    the commands. Commands may also be piped in, one a line; the exit status is 1 then if one of
+    them failed.
 
     \b
     Examples:

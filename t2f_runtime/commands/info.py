@@ -9,7 +9,7 @@ import msgspec
 from t2f_runtime.bundle.bundle import Bundle
 from t2f_runtime.bundle.manifest import Manifest, ParityReport, Provenance, TextSettings
 from t2f_runtime.commands.options import BUNDLE, TRUST, printable, read_trusted
-from t2f_runtime.verification import describe_tolerance
+from t2f_runtime.verification import describe_levels, describe_tolerance
 
 
 @click.command()
@@ -17,7 +17,9 @@ from t2f_runtime.verification import describe_tolerance
 @click.option("--json", "as_json", is_flag=True, help="Print the manifest and the ids as JSON.")
 @TRUST
 def info(bundle: Path, key_files: tuple[Path, ...], *, as_json: bool) -> None:
-    """Say what a bundle is: files, where it comes from, who signed it, how it agrees with torch.
+    """Say what a bundle is, and where it comes from.
+
+    Tells its files, who signed it, and how it agrees with torch.
 
     \b
     Examples:
@@ -42,8 +44,8 @@ def describe_parity(report: ParityReport) -> str:
     """Says in one line how two engines' pictures compare."""
     ratio = "identical" if report.psnr_db is None else f"PSNR {report.psnr_db:.1f} dB"
     return (
-        f"{report.faces} faces in {report.precision} with {report.engine} are "
-        f"{report.maximum_levels} levels at most from {report.against} "
+        f"{report.faces} faces in {report.precision} with {report.engine} differ from "
+        f"{report.against} by at most {describe_levels(report)} "
         f"({describe_tolerance(report)}), {report.mean_levels:.4f} on average, {ratio}"
     )
 

@@ -40,10 +40,11 @@ def read(
     *,
     as_json: bool,
 ) -> None:
-    """Say what is understood of TEXT, before anything is drawn; exit with 1 if it is refused.
+    """Say what is understood of TEXT, before anything is drawn.
 
-    Tells the tokens, the words that were never seen in training, with those that they may be typing
-    errors of, what is too much, and negations that this model does not obey.
+    The exit status is 1 if it is refused. Tells the tokens, the words that were never seen in
+    training, with those that they may be typing errors of, what is too much, and negations that
+    this model does not obey.
 
     \b
     Examples:

@@ -46,11 +46,12 @@ def serve(
     *,
     stdio: bool,
 ) -> None:
-    """Draw for a program in any language, which starts this and speaks JSON lines with it.
+    """Draw for a program in any language.
 
-    The program writes requests to standard input, one JSON object a line, and reads answers from
-    standard output; nothing else is written there. docs/serve.schema.json is the schema of both. It
-    ends with the request "shutdown", at the end of standard input, or on SIGTERM.
+    The program starts this, writes requests to standard input, one JSON object a line, and reads
+    answers from standard output; nothing else is written there. docs/serve.schema.json is the
+    schema of both. It ends with the request "shutdown", at the end of standard input, or on
+    SIGTERM.
 
     \b
     Example:

@@ -91,10 +91,11 @@ def verify(  # noqa: PLR0913, PLR0917 (options arrive as arguments)
     write: bool,
     drop_signature: bool,
 ) -> None:
-    """Check a bundle's files, and that it draws here what the trained model drew.
+    """Check a bundle's files, and what it draws here.
 
-    Every precision is drawn. What cannot be run here is listed with the reason. Fails if any file
-    is not what it was, or any picture is outside the tolerance.
+    It must draw what the trained model drew. Every precision is drawn. What cannot be run here is
+    listed with the reason. Fails if any file is not what it was, or any picture is outside the
+    tolerance.
 
     \b
     Examples:

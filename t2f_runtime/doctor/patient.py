@@ -10,7 +10,7 @@ from t2f_runtime.doctor.finding import Finding, Verdict
 from t2f_runtime.doctor.machine import examine_folder
 from t2f_runtime.errors import T2FError
 from t2f_runtime.generator import FaceGenerator
-from t2f_runtime.verification import describe_tolerance, measure_generator
+from t2f_runtime.verification import describe_levels, describe_tolerance, measure_generator
 
 _TOPIC: Final = "bundle"
 
@@ -52,8 +52,8 @@ def _compare(bundle: Bundle, generator: FaceGenerator) -> Finding:
     assert precision != "unknown"  # noqa: S101 (of a generator that was loaded)
     report = measure_generator(bundle, generator, precision)
     text = (
-        f"{report.faces} faces are {report.maximum_levels} levels at most from "
-        f"{report.against} ({describe_tolerance(report)})"
+        f"{report.faces} faces differ from {report.against} by at most {describe_levels(report)} "
+        f"({describe_tolerance(report)})"
     )
     if report.passes:
         return _finding("pictures", "ok", text)

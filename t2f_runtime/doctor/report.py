@@ -28,6 +28,9 @@ from t2f_runtime.errors import MissingPackageError
 from t2f_runtime.proof import this_machine
 
 _MARKS: Final = {"ok": "ok", "note": "-", "warning": "!", "broken": "BROKEN"}
+_LEGEND: Final = (
+    "ok: as it should be; -: how it is; !: wrong, but faces are drawn; BROKEN: they are not"
+)
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,13 +87,16 @@ def examine(bundle: Path | None, trusted: Sequence[PublicKey] | None) -> Report:
 def describe(report: Report) -> Iterator[str]:
     """Says line by line what was found, each repair below what it repairs."""
     topic = ""
-    for finding in report.findings:
+    following = [*report.findings[1:], None]
+    for finding, after in zip(report.findings, following, strict=True):
         if finding.topic != topic:
             topic = finding.topic
             yield topic
         yield f"  {_MARKS[finding.verdict]:<6} {finding.subject}: {finding.text}"
-        if finding.repair is not None:
+        # One repair of several in a row is said once, below the last.
+        if finding.repair is not None and (after is None or after.repair != finding.repair):
             yield f"         repair: {finding.repair}"
+    yield _LEGEND
     yield "faces can be drawn here" if report.works else "something that drawing needs is broken"
 
 

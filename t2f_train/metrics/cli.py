@@ -73,7 +73,9 @@ def evaluate(
     quick: bool,
     device: str,
 ) -> None:
-    """Measures what a run draws, beside real photographs, and writes a page with pictures.
+    """Measure what a run draws, beside real photographs.
+
+    Numbers go to the screen and a page with pictures into the report's folder.
 
     The first evaluation of a data set trains two small networks that judge pictures against
     descriptions, which takes minutes; they are kept in the cache ($T2F_CACHE, or t2f in the user's

@@ -151,7 +151,7 @@ def test_a_picture_that_would_be_too_large_is_refused_before_a_face_is_drawn(
 
 def test_a_dash_is_no_description(t2f, tiny_bundle):
     result = t2f("generate", tiny_bundle, "-", "-o", "a.png", stdin="a man\n")
-    fails(result, "'-' is no description; for standard input, give: --from -", exit_code=2)
+    fails(result, r"'-' is no description; for standard input, give --from -\.", exit_code=2)
 
 
 def test_a_picture_is_enlarged_by_the_scale(t2f, tiny_bundle):
@@ -360,7 +360,7 @@ def test_info_shows_parity_and_metrics(t2f, bundle, change_manifest):
     change_manifest(lambda fields: fields["provenance"].update(metrics={"distance": 0.5}))
     result = t2f("info", bundle)
     assert (
-        "8 faces in float32 with onnx-cpu are 1 levels at most from torch (1 allowed), "
+        "8 faces in float32 with onnx-cpu differ from torch by at most 1 level (1 allowed), "
         "0.0012 on average, PSNR 77.2 dB"
     ) in result.stdout
     assert re.search("^metrics: +distance 0.5$", result.stdout, re.MULTILINE)
@@ -383,7 +383,8 @@ def test_verify_tells_every_check_and_the_numbers(t2f, tiny_bundle):
     assert lines[0] == "ok: generator.onnx has its 9078 bytes and its SHA-256"
     assert len(lines) == 5
     assert re.fullmatch(
-        r"ok: 3 faces in float32 with onnx-cpu are [01] levels at most from reference.png "
+        r"ok: 3 faces in float32 with onnx-cpu differ from reference.png by at most "
+        r"(0 levels|1 level) "
         r"\(1 allowed\), 0.\d+ on average, (identical|PSNR .* dB)",
         lines[-1],
     )
@@ -392,7 +393,7 @@ def test_verify_tells_every_check_and_the_numbers(t2f, tiny_bundle):
 def test_a_bundle_without_text_verifies(t2f, textless_bundle):
     lines = t2f("verify", textless_bundle).stdout.splitlines()
     assert [line.split()[1] for line in lines[:2]] == ["generator.onnx", "reference.png"]
-    assert lines[2].startswith("ok: 3 faces in float32 with onnx-cpu are ")
+    assert lines[2].startswith("ok: 3 faces in float32 with onnx-cpu differ from ")
 
 
 def test_verify_fails_with_the_numbers(t2f, bundle, tiny_manifest, change_manifest):
@@ -410,7 +411,7 @@ def test_verify_draws_with_a_named_engine_alone(t2f, tiny_bundle):
     lines = [line for line in result.stdout.splitlines() if " has its " not in line]
     assert result.exit_code == 0
     assert len(lines) == 1
-    assert lines[0].startswith("ok: 3 faces in float32 with onnx-cpu are ")
+    assert lines[0].startswith("ok: 3 faces in float32 with onnx-cpu differ from ")
 
 
 def test_verify_with_an_engine_that_cannot_run_here_fails_with_the_repair(

@@ -9,6 +9,7 @@ from click.testing import CliRunner
 from t2f_runtime import Bundle, cli
 from t2f_runtime.bundle.manifest import GENERATOR
 from t2f_runtime.doctor import report
+from t2f_runtime.doctor.finding import Finding
 from t2f_runtime.doctor.patient import examine_bundle
 from t2f_runtime.engines.gpu import Device, NoDevice
 from t2f_runtime.engines.probe import EngineState
@@ -61,7 +62,7 @@ def test_a_bundle_is_opened_and_its_pictures_are_compared(t2f, tiny_bundle):
     assert found["files"]["text"].startswith(Bundle.open(tiny_bundle).short_id)
     assert found["engine"]["text"].startswith("onnx-cpu ")
     assert found["pictures"]["verdict"] == "ok"
-    assert "3 faces are " in found["pictures"]["text"]
+    assert "3 faces differ from " in found["pictures"]["text"]
 
 
 def broken(findings):
@@ -86,7 +87,7 @@ def test_a_bundle_that_draws_other_faces_is_broken(bundle, change_manifest, tiny
     change_manifest(lambda fields: fields.update(references=changed))
     ((subject, text, repair),) = broken(examine_bundle(bundle, None, {"onnx-cpu"}))
     assert subject == "pictures"
-    assert text.startswith("it draws other faces here than it should: 3 faces are ")
+    assert text.startswith("it draws other faces here than it should: 3 faces differ from ")
     assert repair == "draw with --engine onnx-cpu --precision float32, or export the run again"
 
 
@@ -130,3 +131,21 @@ def test_a_cache_that_nobody_can_find_is_told_where_there_is_a_gpu(t2f, monkeypa
     assert result.exit_code == 0
     told = "  -      cache: finding the user's cache folder needs the package"
     assert (told in result.stdout) is has_gpu
+
+
+def test_a_repair_of_several_engines_is_said_once_and_the_marks_are_explained():
+    findings = [
+        Finding(topic="engines", subject=name, verdict="note", text="does not work", repair=repair)
+        for name, repair in (("a", "buy one"), ("b", "buy one"), ("c", "wait"))
+    ]
+    found = report.Report(machine="Linux", works=True, engines=(), findings=tuple(findings))
+    assert list(report.describe(found)) == [
+        "engines",
+        "  -      a: does not work",
+        "  -      b: does not work",
+        "         repair: buy one",
+        "  -      c: does not work",
+        "         repair: wait",
+        "ok: as it should be; -: how it is; !: wrong, but faces are drawn; BROKEN: they are not",
+        "faces can be drawn here",
+    ]

@@ -88,5 +88,5 @@ def test_the_command_draws_a_set(tmp_path):
         main, ["draw", "--count", "2", "--size", "8", "-o", str(tmp_path / "faces")]
     )
     assert result.exit_code == 0, result.output
-    assert f"faces    {tmp_path / 'faces'}" in result.output
+    assert f"faces    {tmp_path / 'faces'}: " in result.output
     assert len(list((tmp_path / "faces").glob("*.png"))) == 2
