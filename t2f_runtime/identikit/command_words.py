@@ -29,9 +29,9 @@ HELP: Final = {
     "morph": "morph FACE FACE [COUNT]    the way from one to the other",
     "compare": "compare FACE FACE          how they differ",
     "undo": "undo [STEPS]               go back",
-    "redo": "redo [STEPS]               go forth again",
+    "redo": "redo [STEPS]               go forward again",
     "branch": "branch STEP                go to any step, and begin a branch there",
-    "history": "history                    the steps so far",
+    "history": "history                    the steps so far; > is the present one, * leads to it",
     "faces": "faces                      names, words and parents of the faces on the screen",
     "show": "show                       where the screen's picture lies",
     "explain": "explain [FILE]             which words moved the face, and a PNG of where",
@@ -84,13 +84,20 @@ def whole_numbers(rest: str, command: str, *, most: int | None = None, least: in
     return [int(word) for word in words]
 
 
-def words_and_amount(rest: str) -> tuple[str, float]:
-    """Words, and the number at their end; 1 where there is none."""
+def words_and_amount(rest: str, command: str) -> tuple[str, float]:
+    """Words, and the number at their end; 1 where there is none.
+
+    Raises:
+        ArgumentError: There is a number alone.
+    """
     words, _, last = rest.rpartition(" ")
     try:
-        return (words, float(last)) if words else (rest, 1.0)
+        amount = float(last)
     except ValueError:
         return rest, 1.0
+    if not words:
+        raise ArgumentError(f"{rest!r:.40} is an amount; say of what: {usage(command)}")
+    return words, amount
 
 
 def file_and_telling(rest: str, command: str) -> tuple[Path, bool]:

@@ -79,7 +79,7 @@ class Session(History):
 
         Args:
             count: How many.
-            pool: How many are drawn to choose them from; None takes `POOL` times as many.
+            pool: How many are drawn to choose them from; None takes three times as many.
 
         Raises:
             ArgumentError: A number is out of range.
@@ -189,7 +189,8 @@ class Session(History):
         """Moves the chosen faces towards some words.
 
         Args:
-            words: Such as `older`, `smiling` or `with a beard`; see `find_pair`.
+            words: Such as `older`, `smiling` or `with a beard`: away from their opposite in
+                `KNOWN_PAIRS`; of words that are not there, from a description without them.
             amount: How far, in the standard deviation of faces along it. A slider goes from -3 to
                 3, whatever moved it there.
 
@@ -223,7 +224,7 @@ class Session(History):
         and children.
 
         Args:
-            name: A set of words, such as `hair` or `eyes`, or any words; see `lock_words`.
+            name: A set of words of `LOCK_SETS`, such as `hair` or `eyes`, or any words.
 
         Raises:
             ArgumentError: It is locked already, 256 locks are in force, or the model reads nothing

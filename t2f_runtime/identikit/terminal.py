@@ -17,6 +17,7 @@ from t2f_runtime.identikit.terminal_steps import STEPS
 from t2f_runtime.identikit.terminal_telling import (
     tell_check,
     tell_comparison,
+    tell_doubt,
     tell_faces,
     tell_history,
     tell_log,
@@ -147,7 +148,8 @@ class Terminal:
         if self.session is None:
             raise ArgumentError("there is no case yet; begin one with: start DESCRIPTION")
         if command in STEPS:
-            return [self._take(STEPS[command](self.session, rest))]
+            told = self._take(STEPS[command](self.session, rest))
+            return [told, *tell_doubt(self.session, command)]
         return self._with_case[command](self.session, rest)
 
     def _start(self, description: str) -> Iterator[str]:
@@ -163,7 +165,10 @@ class Terminal:
 
     def _load(self, file: str) -> Iterator[str]:
         if self._case_file is not None:
-            raise ArgumentError(f"the case is {self._case_file}; call t2f identikit with another")
+            raise ArgumentError(
+                f"the case here is {self._case_file}; for another, call t2f identikit with another "
+                "--case"
+            )
         if not file:
             raise ArgumentError(f"name the case file: {usage('load')}")
         session = Session.load(file, self._generator)

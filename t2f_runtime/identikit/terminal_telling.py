@@ -11,6 +11,9 @@ from t2f_runtime.identikit.terminal_steps import two_faces
 
 _LOG_LINES = 10
 
+_LEAST_AGREEMENT = 0.3
+"""Words without a meaning reach as much by chance, in a small model."""
+
 
 def tell_step(session: Session, picture: str) -> str:
     """Where a session stands, in one line, and where the picture of its screen lies."""
@@ -61,6 +64,25 @@ def tell_slider(session: Session, words: str) -> Iterator[str]:
         yield f"{face.name} stands at {place:+.1f}, of {-SLIDER_END:g} to {SLIDER_END:g}"
 
 
+def tell_doubt(session: Session, command: str) -> Iterator[str]:
+    """Warns of words that hardly mean one thing to the model, after a slider was moved by them.
+
+    Args:
+        session: After that.
+        command: What was obeyed; of any but `more` and `less`, nothing is said.
+    """
+    if command not in {"more", "less"}:
+        return
+    told = session.step.arguments
+    agreement = told["agreement"]
+    if isinstance(agreement, float) and agreement < _LEAST_AGREEMENT:
+        yield (
+            f"{told['words']!r:.80} hardly means one thing to this model (an agreement of "
+            f"{agreement:.2f}; 1 is the same in every description): look whether the face is what "
+            "was meant, or undo"
+        )
+
+
 def tell_comparison(session: Session, rest: str) -> Iterator[str]:
     """How two faces differ.
 
@@ -109,6 +131,6 @@ def _tell_line(line: LogLine) -> str:
 def _written(arguments: Mapping[str, object]) -> str:
     return ", ".join(
         f"{name} {' '.join(map(str, value)) if isinstance(value, tuple | list) else value}"
-        for name, value in arguments.items()
+        for name, value in sorted(arguments.items())  # case files sort them too
         if value is not None and name != "indices"
     )

@@ -227,7 +227,7 @@ def test_a_case_file_is_never_started_over(run):
     run(["start a bald man"], "--case", "a.case")
     result = run(["start a girl", "load a.case"], "--case", "a.case")
     assert "Error: a.case holds a case already; for another, call t2f identikit" in result.output
-    assert "Error: the case is a.case; call t2f identikit with another" in result.output
+    assert "Error: the case here is a.case; for another, call t2f identikit" in result.output
 
 
 def test_an_altered_log_ends_the_command(run, tmp_path):

@@ -1,4 +1,5 @@
 import importlib.util
+import re
 import stat
 import sys
 from datetime import datetime, timezone
@@ -207,6 +208,29 @@ def test_a_slider_is_told_before_it_is_moved(told, generator):
     assert means.startswith(f"'older' means {slider.reach:.1f} deviations to this model, with an ")
     assert f"agreement of {slider.agreement:.2f} (1 is" in means
     assert stands == f"0.00 stands at {slider.position(session.face):+.1f}, of -3 to 3"
+
+
+@pytest.mark.parametrize("command", ["more", "less"])
+def test_an_amount_without_words_is_refused_with_the_words_that_are_missing(told, command):
+    said = told("start a bald man", f"{command} 0.5")
+    assert said == [f"Error: '0.5' is an amount; say of what: {command} WORDS [AMOUNT]"]
+
+
+def test_words_that_hardly_mean_one_thing_are_told_after_they_moved_a_face(told):
+    step, doubt = told("start a bald man", "less a table 0.1", "undo", "more older 0.1")[-2:]
+    assert step.startswith("step 2, 1 face")
+    assert doubt.startswith("'older' hardly means one thing to this model (an agreement of 0.")
+    [step] = told("start a bald man", "more glasses 0.1")
+    assert step.startswith("step 1, 1 face")
+
+
+def test_the_arguments_of_a_step_are_told_in_one_order_after_loading_too(told, tmp_path):
+    path = tmp_path / "own.case"
+    lines = told("start a bald man", "more glasses 0.1", f"save {path}", "history")[-2:]
+    assert re.fullmatch(
+        r"> 1 after 0: more \(agreement 0\.8\d+, amount 0\.1, words glasses\)", lines[1]
+    )
+    assert told(f"load {path}", "history")[-2:] == lines
 
 
 def test_the_pool_of_candidates_may_be_said(told, generator):
