@@ -13,7 +13,8 @@ from t2f_runtime.bundle.manifest import Manifest, Precision
 from t2f_runtime.bundle.tokenizer import open_tokenizer as open_tokenizer  # noqa: PLC0414 (taken from here)
 from t2f_runtime.bundle.trust import PublicKey
 from t2f_runtime.cancellation import Cancellation
-from t2f_runtime.engines.names import AUTO, CPU_ENGINES
+from t2f_runtime.engines.limits import check_device, check_threads
+from t2f_runtime.engines.names import AUTO
 from t2f_runtime.engines.running import UNKNOWN, RunningEngine
 from t2f_runtime.errors import ArgumentError
 from t2f_runtime.latent import Floats, check_latents, check_whole_number, draw_latent
@@ -30,12 +31,6 @@ if TYPE_CHECKING:
 
 MAXIMUM_FACES = 10_000
 """The most faces of one call, so that a slip of the keyboard cannot fill the memory."""
-
-MAXIMUM_THREADS = 1024
-"""The most threads of one face."""
-
-MAXIMUM_DEVICE = 1023
-"""The largest number of a GPU."""
 
 _NO_CONDITION = np.empty(0, dtype=np.float32)
 
@@ -145,14 +140,8 @@ class FaceGenerator:
         threads: int | None = None,
     ) -> "FaceGenerator":
         """Loads a bundle that is open already; as `load` otherwise."""
-        if threads is not None:
-            threads = check_whole_number("threads", threads, largest=MAXIMUM_THREADS, least=1)
-        device = check_whole_number("device", device, largest=MAXIMUM_DEVICE)
-        if device and engine in CPU_ENGINES:
-            raise ArgumentError(
-                f"device {device} is a GPU, and the engine {engine!r} draws on the CPU; leave the "
-                "device out, or name an engine on a GPU"
-            )
+        threads = check_threads(threads)
+        device = check_device(device, engine)
         from t2f_runtime.engines.opening import open_engine  # noqa: PLC0415 (starts quicker)
         from t2f_runtime.engines.prepared import EngineWish  # noqa: PLC0415 (as above)
 
@@ -191,6 +180,9 @@ class FaceGenerator:
     def takes_text(self) -> bool:
         """Whether faces are drawn from descriptions, rather than from seeds alone."""
         return self._manifest.takes_text
+
+    def __repr__(self) -> str:
+        return f"<FaceGenerator {self._manifest.name!r:.80}: {self._engine}>"
 
     def __enter__(self) -> "FaceGenerator":
         self._networks.check_open()
@@ -242,7 +234,8 @@ class FaceGenerator:
         """Draws one face of a description, or several candidates.
 
         Args:
-            text: The description; left out for a model without text.
+            text: The description, in which a line break is a space; left out for a model without
+                text.
             seed: 0 to 2**64 - 1; equal seeds draw equal faces.
             count: How many candidates; candidate 0 is the face that is drawn without `count`.
             cancellation: Stops the drawing between faces; None draws them all.

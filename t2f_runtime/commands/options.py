@@ -10,9 +10,9 @@ import click
 
 from t2f_runtime.bundle.manifest_fields import Precision
 from t2f_runtime.bundle.trust import PublicKey
+from t2f_runtime.engines.limits import MAXIMUM_DEVICE, MAXIMUM_THREADS
 from t2f_runtime.engines.names import AUTO, CPU_ENGINES, EngineName
 from t2f_runtime.errors import DescriptionError, KeyFileError
-from t2f_runtime.generator import MAXIMUM_DEVICE, MAXIMUM_THREADS
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 """A function, or the command that click has made of it."""

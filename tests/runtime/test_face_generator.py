@@ -67,6 +67,17 @@ def test_equal_seeds_draw_equal_faces_also_after_loading_again(generator, tiny_b
         )
 
 
+def test_line_breaks_and_tabs_in_a_description_are_spaces(generator):
+    face = generator.generate("a bald man")
+    for text in ("a bald\nman", "a bald\r\nman", "a\tbald man\n"):
+        np.testing.assert_array_equal(generator.generate(text), face)
+
+
+def test_a_generator_shows_its_bundle_and_its_engine(generator):
+    name = generator.manifest.name
+    assert repr(generator) == f"<FaceGenerator {name!r}: {generator.engine}>"
+
+
 def test_other_seeds_and_other_words_draw_other_faces(generator):
     face = generator.generate("a man")
     assert (face != generator.generate("a man", seed=1)).any()
