@@ -53,9 +53,25 @@ QUOTES: dict[str, Quote] = {
     "of-eager": Quote("peers", _takes("torch, eager")),
     "of-plain-export": Quote("peers", _takes("plain torch.onnx export in ONNX Runtime")),
     "of-openvino": Quote("peers", _takes("T2F's graphs in OpenVINO")),
+    "of-convolutions": Quote("peers", _takes("T2F's convolutions in ONNX Runtime")),
     "over-floor": Quote("roofline", lambda c: f"{c['over_floor']['median']:.2f}"),
+    "over-own-floor": Quote("roofline", lambda c: f"{c['over_own_floor']['median']:.1f}"),
+    "own-floor-ms": Quote("roofline", lambda c: f"{c['own_floor_ms']['median']:.0f} ms"),
+    "product-ms": Quote("roofline", lambda c: _kind_ms(c, "product")),
+    "tiles-ms": Quote("roofline", lambda c: _kind_ms(c, "tiles")),
+    "moving-ms": Quote("roofline", lambda c: _kind_ms(c, "moving")),
+    "passes-ms": Quote("roofline", lambda c: _kind_ms(c, "norm", "other")),
+    "python-and-numpy": Quote(
+        "start_up", lambda c: f"{_row(c, 'python and numpy alone')['ms']['median']:.0f} ms"
+    ),
 }
 """By the word in the comment."""
+
+
+def _kind_ms(content: Mapping[str, Any], *kinds: str) -> str:
+    """Milliseconds that all layers spend in some kinds of nodes."""
+    spent = sum(row["kinds_ms"][kind] for row in content["layers"] for kind in kinds)
+    return f"{spent:.0f} ms"
 
 
 def _row_of_sizes(content: Mapping[str, Any], name: str) -> float:

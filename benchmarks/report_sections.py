@@ -119,8 +119,8 @@ def roofline_section(content: Content) -> Section:
         f"{content['floor_ms']['median']:.1f} ms; the generator takes {network['median']:.1f} ms, "
         f"{over['median']:.2f} of that floor (quartiles {over['low']:.2f} to {over['high']:.2f}), "
         f"and {content['profiled_ms']['median']:.1f} ms under the profiler that told the layers. "
-        f"It is below since it computes tiles by fewer products: "
-        f"{content['own_operations'] / 1e9:.2f} GFLOP in all, whose own floor is "
+        f"Its form for processors computes {content['own_operations'] / 1e9:.2f} GFLOP, tiles of "
+        f"pixels by fewer products, whose own floor is "
         f"{content['own_floor_ms']['median']:.1f} ms; it takes {own['median']:.2f} of that "
         f"(quartiles {own['low']:.2f} to {own['high']:.2f})."
     )
@@ -155,7 +155,7 @@ def roofline_section(content: Content) -> Section:
     )
     section.parts += [
         Chart(
-            "ms of each layer by ONNX Runtime's profiler; the line is its floor",
+            "ms of each layer by ONNX Runtime's profiler; the line is the floor of its convolution",
             stacks(stacked, names=names, mark="floor", unit="ms"),
         ),
         Table(heading, rows),
