@@ -330,9 +330,9 @@ class FaceGenerator:
 
         Args:
             latents: Shape `(faces, latent)`, float32, each row of unit mean square.
-            faces_per_run: Faces that a network draws at once. With more than one they are done
-                sooner, and a value here and there differs by a level from that of the same face
-                drawn alone: engines sum in another order.
+            faces_per_run: Faces that a network is given at once. With more than one they are done
+                sooner, except by wide networks on a CPU, and a value here and there may differ by a
+                level from that of the same face drawn alone: engines sum in another order.
             cancellation: As in `generate`.
 
         Returns:

@@ -3,13 +3,14 @@
 from collections.abc import Callable
 
 from t2f_runtime.bundle.bundle import Bundle
-from t2f_runtime.bundle.manifest import Graph, processor_generator
+from t2f_runtime.bundle.manifest import PROCESSOR_GENERATOR, Graph, processor_generator
 from t2f_runtime.bundle.manifest_fields import Network
 from t2f_runtime.engines.host import Host
 from t2f_runtime.engines.names import EngineName
 from t2f_runtime.engines.prepared import EngineWish, Prepared, precisions
 from t2f_runtime.engines.running import RunningEngine
 from t2f_runtime.sessions import Session
+from t2f_runtime.sessions.single_session import SingleSession
 
 DEVICE = "cpu"
 
@@ -32,7 +33,9 @@ def prepare_cpu(name: EngineName, bundle: Bundle, wish: EngineWish, host: Host) 
     def open_network(network: Network, graph: Graph) -> Session:
         is_generator = network == "generator"
         file = processor_generator(bundle.manifest, precision) if is_generator else graph.file
-        return open_model(lambda: bundle.read(file), wish.threads)
+        session = open_model(lambda: bundle.read(file), wish.threads)
+        # Wide networks have this form, and are quicker face by face; others are so in batches.
+        return SingleSession(session) if file == PROCESSOR_GENERATOR else session
 
     return Prepared(
         engine=RunningEngine(name=name, version=version, device=DEVICE, precision=precision),

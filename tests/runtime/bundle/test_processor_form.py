@@ -15,6 +15,8 @@ from t2f_runtime.bundle.manifest import (
     REFERENCE,
     processor_generator,
 )
+from t2f_runtime.latent import draw_latent
+from t2f_runtime.sessions.single_session import SingleSession
 
 
 @pytest.fixture
@@ -40,6 +42,31 @@ def test_engines_on_a_processor_draw_with_their_own_form(with_form, tiny_bundle)
 def test_openvino_takes_it_too(with_form, tiny_bundle):
     pytest.importorskip("openvino", reason="OpenVINO is not installed")
     assert not np.array_equal(draw(with_form, engine="openvino"), draw(tiny_bundle))
+
+
+def test_several_faces_are_drawn_one_by_one_and_each_as_it_is_alone(with_form):
+    generator = FaceGenerator.load(with_form, engine="onnx-cpu")
+    alone = generator.generate("a bald man", seed=7, count=5)
+    condition = generator.condition("a bald man")
+    noise_size = generator.manifest.noise_size
+    latents = np.stack(
+        [draw_latent(*condition, seed=7, index=index, noise_size=noise_size) for index in range(5)]
+    )
+    np.testing.assert_array_equal(generator.draw(latents, faces_per_run=5), alone)
+
+
+def test_a_batch_is_its_rows_one_after_the_other():
+    rows = []
+
+    class Doubling:
+        def run(self, inputs):
+            rows.append(len(inputs["x"]))
+            return {"y": 2 * inputs["x"]}
+
+    given = np.arange(6, dtype=np.float32).reshape(3, 2)
+    outputs = SingleSession(Doubling()).run({"x": given})
+    np.testing.assert_array_equal(outputs["y"], 2 * given)
+    assert rows == [1, 1, 1]
 
 
 def test_other_precisions_have_one_form(with_form, change_manifest):
