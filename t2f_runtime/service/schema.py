@@ -59,7 +59,17 @@ def make_schema() -> dict[str, Any]:
 
 def write_schema() -> str:
     """The schema as the text of a file."""
-    return msgspec.json.format(msgspec.json.encode(make_schema()), indent=2).decode() + "\n"
+    schema = _with_whole_numbers(make_schema())
+    return msgspec.json.format(msgspec.json.encode(schema), indent=2).decode() + "\n"
+
+
+def _with_whole_numbers(part: Any) -> Any:  # noqa: ANN401 (JSON)
+    """Writes 1.0 as 1: which of two equal bounds a type has depends on what was imported first."""
+    if isinstance(part, dict):
+        return {name: _with_whole_numbers(value) for name, value in part.items()}
+    if isinstance(part, list | tuple):
+        return [_with_whole_numbers(value) for value in part]
+    return int(part) if isinstance(part, float) and part.is_integer() else part
 
 
 def _has_required(kind: type[msgspec.Struct]) -> bool:
