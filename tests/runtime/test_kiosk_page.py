@@ -18,7 +18,7 @@ from PIL import Image
 import t2f_runtime
 from t2f_runtime import T2FError
 from t2f_runtime.bundle.packing import pack_bundle
-from t2f_runtime.identikit import Session
+from t2f_runtime.identikit import Session, read_picture
 from t2f_runtime.service.messages import ErrorCode
 from t2f_runtime.service.server import METHODS
 
@@ -182,13 +182,59 @@ def test_the_cpp_on_the_page_compiles_and_draws(kiosk, generator, t2f_path):
     ]
 
 
+NEWTONSOFT_JSON = Path("/usr/lib/cli/Newtonsoft.Json-5.0")
+"""Where Debian's libnewtonsoft-json5.0-cil has it."""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    shutil.which("mcs") is None or shutil.which("mono") is None or not NEWTONSOFT_JSON.is_dir(),
+    reason="there is no Mono with Newtonsoft.Json: "
+    "apt-get install mono-mcs mono-runtime libnewtonsoft-json5.0-cil",
+)
+def test_the_csharp_on_the_page_compiles_and_does_the_session_of_the_python(
+    kiosk, generator, t2f_path
+):
+    (program,) = blocks("csharp")
+    (kiosk / "host.cs").write_text(program, "utf-8")
+    subprocess.run(
+        ["mcs", "-langversion:7", "-warn:4", "-warnaserror",
+         f"-r:{NEWTONSOFT_JSON}/Newtonsoft.Json.dll", "host.cs"],
+        check=True,
+    )  # fmt: skip
+    (kiosk / "case").mkdir()
+    environment = {**os.environ, "PATH": t2f_path, "MONO_PATH": str(NEWTONSOFT_JSON)}
+
+    def run_host(folder):
+        return subprocess.run(
+            ["mono", "host.exe", "bundles/faces", folder],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    result = run_host("case")
+    assert (result.returncode, result.stderr, result.stdout) == (0, "", "")
+    names = {}
+    exec(compile("\n".join(blocks("python")[:3]), "docs/kiosk.md", "exec"), names)
+    session = Session.load("case/case-17.case", generator)
+    assert session == names["session"]
+    with Image.open(f"case/{session.face.name}.png") as image:
+        np.testing.assert_array_equal(np.asarray(image), session.pictures()[0])
+    assert read_picture("case/case-17.png")[0].description is None
+
+    result = run_host("case")
+    assert result.returncode == 1
+    assert "case-17.case" in result.stderr
+
+
 def test_the_csharp_on_the_page_uses_fields_that_there_are():
     (program,) = blocks("csharp")
     schema = json.loads((Path(__file__).parents[2] / "docs" / "serve.schema.json").read_text())
     properties = set(re.findall(r'"(\w+)":', json.dumps(schema)))
     used = set(re.findall(r'\["(\w+)"\]', program))
-    assert used == {
-        *("id", "method", "params", "description", "seed", "protocol"),
-        *("error", "message", "result", "faces", "data"),
-    }
+    assert used == {"protocol", "error", "message", "result", "session", "faces", "data", "name"}
     assert used <= properties
+    asked = set(re.findall(r'Ask\("([\w.]+)"', program))
+    assert {"identikit.start", "identikit.save"} <= asked <= set(METHODS)
