@@ -44,7 +44,7 @@ class OnnxSession:
         options.enable_cpu_mem_arena = False
         options.enable_mem_pattern = False
         try:
-            self._session = _load(model, options)
+            self._session, self._outputs = _load(model, options)
         except T2FError:  # the bytes cannot be read
             raise
         except Exception as error:  # its errors derive from Exception alone, and vary by version
@@ -56,7 +56,6 @@ class OnnxSession:
         providers = self._session.get_providers()
         if providers != [PROVIDER]:
             raise EngineError(f"ONNX Runtime runs on {providers}; {PROVIDER} was asked for")
-        self._outputs = [output.name for output in self._session.outputs_meta]
 
     def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """Maps input names to arrays, output names to fresh arrays; see `Session.run`."""
@@ -67,12 +66,25 @@ class OnnxSession:
         return dict(zip(self._outputs, outputs, strict=True))
 
 
-def _load(model: bytes | Callable[[], bytes], options: Any) -> Any:  # noqa: ANN401 (untyped there)
-    """Does what `onnxruntime.InferenceSession` does, which holds on to the file's bytes for good.
+def _load(model: bytes | Callable[[], bytes], options: Any) -> tuple[Any, list[str]]:  # noqa: ANN401 (untyped there)
+    """Gives a session and the names of its outputs.
 
-    Nor does this try again when a provider fails, and say so on standard output, which `t2f serve`
-    speaks its protocol on. Tried with ONNX Runtime 1.20.1 and 1.32.0.
+    `onnxruntime.InferenceSession` holds the file's bytes while it prepares the network, and for
+    good. What it wraps does not, and is taken where it is as it was in ONNX Runtime 1.20.1 and
+    1.32.0; it is no public interface, and a release that has another costs memory, not the kiosk.
     """
-    session = inner.InferenceSession(options, model() if callable(model) else model, False, False)
-    session.initialize_session([PROVIDER], [{}], set())
-    return session
+    try:
+        session = inner.InferenceSession(options, _read(model), False, False)
+        session.initialize_session([PROVIDER], [{}], set())
+        return session, [output.name for output in session.outputs_meta]
+    except (AttributeError, TypeError):
+        # Without its fallback, which would tell of itself on standard output, where `t2f serve`
+        # speaks its protocol.
+        public = onnxruntime.InferenceSession(
+            _read(model), options, providers=[PROVIDER], enable_fallback=0
+        )
+        return public, [output.name for output in public.get_outputs()]
+
+
+def _read(model: bytes | Callable[[], bytes]) -> bytes:
+    return model() if callable(model) else model

@@ -1,4 +1,5 @@
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -6,6 +7,7 @@ from onnxruntime.capi import onnxruntime_pybind11_state
 
 from t2f_runtime import BundleError, EngineError
 from t2f_runtime.bundle.manifest import GENERATOR, IMAGE, LATENT, TEXT_ENCODER, TOKENS
+from t2f_runtime.sessions import onnx_session
 from t2f_runtime.sessions.onnx_session import OnnxSession
 from t2f_runtime.text.tokenizer import pad
 
@@ -90,6 +92,8 @@ def test_a_network_that_cannot_run_is_told(open_session, model):
 
 def test_a_session_that_runs_elsewhere_than_asked_is_refused(model, monkeypatch):
     class Elsewhere:
+        outputs_meta = ()
+
         def __init__(self, *args): ...
 
         def initialize_session(self, *args): ...
@@ -113,6 +117,28 @@ def test_a_loaded_network_holds_nothing_of_its_file(model, latents):
     assert let_go == [len(model)]
     expected = OnnxSession(model, threads=1).run({LATENT: latents})[IMAGE]
     np.testing.assert_array_equal(session.run({LATENT: latents})[IMAGE], expected)
+
+
+@pytest.mark.parametrize("missing", ["initialize_session", "outputs_meta"])
+def test_a_release_with_another_inner_session_draws_with_the_public_one(
+    model, latents, monkeypatch, missing
+):
+    expected = OnnxSession(model, threads=1).run({LATENT: latents})[IMAGE]
+
+    class Other:
+        outputs_meta = ()
+
+        def __init__(self, *args): ...
+
+        def initialize_session(self, *args): ...
+
+    delattr(Other, missing)
+    # The public session took its own name for this class when it was imported.
+    monkeypatch.setattr(onnx_session, "inner", SimpleNamespace(InferenceSession=Other))
+    session = OnnxSession(lambda: model, threads=1)
+    np.testing.assert_array_equal(session.run({LATENT: latents})[IMAGE], expected)
+    with pytest.raises(EngineError, match="cannot load the network: "):
+        OnnxSession(b"junk", threads=1)
 
 
 def test_a_file_that_cannot_be_read_is_told_as_it_is():
