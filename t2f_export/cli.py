@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
+from t2f_export.list_option import list_option
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -36,12 +38,10 @@ if TYPE_CHECKING:
 )
 @click.option("--licence", help="With --from: licence of the networks.  [default: not stated]")
 @click.option("--name", help="What people call the model.  [default: the run's name]")
-@click.option(
+@list_option(
     "--precision",
     "precisions",
-    metavar="LIST",
     default="float32",
-    show_default=True,
     help="Precisions of the networks, such as float32,float16,int8; float32 is always there.",
 )
 @click.option(
@@ -117,10 +117,9 @@ def export(
 
 @click.command()
 @click.argument("bundle", type=click.Path(path_type=Path))
-@click.option(
+@list_option(
     "--add",
     "precisions",
-    metavar="LIST",
     required=True,
     help="What to add: float16, int8, or float16,int8.",
 )
@@ -166,26 +165,21 @@ def precision(
     help="TensorRT for RTX, which builds ahead of time for GPUs that are elsewhere, or TensorRT, "
     "which builds on the GPU that will run the engine.",
 )
-@click.option(
+@list_option(
     "--for",
     "targets",
-    metavar="LIST",
-    help="GPUs to build for, by compute capability, such as sm_86,sm_120.  [default: the one here]",
+    help="GPUs to build for, by compute capability, such as sm_86,sm_120; left out, the one here.",
 )
-@click.option(
+@list_option(
     "--precision",
     "precisions",
-    metavar="LIST",
     default="all",
-    show_default=True,
     help="Precisions, such as float16,int8.",
 )
-@click.option(
+@list_option(
     "--network",
     "networks",
-    metavar="LIST",
     default="all",
-    show_default=True,
     help="text_encoder, generator, or both.",
 )
 @click.option(
