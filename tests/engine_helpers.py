@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 from fake_tensorrt import fake_library
 
+from t2f_export.engines.jobs import EngineWish
 from t2f_export.engines.libraries import Host
 from t2f_runtime.bundle.manifest import MANIFEST, Manifest, decode_manifest, encode_manifest
 from t2f_runtime.engines.gpu import Device, NoDevice
@@ -19,6 +20,10 @@ TINY_BUNDLE_WITHOUT_TEXT = Path(__file__).parent / "runtime" / "tiny_bundle_with
 ORIN = Device(name="Orin", compute_capability="sm_87", multiprocessors=8)
 ADA = Device(name="NVIDIA RTX 4070", compute_capability="sm_89", multiprocessors=46)
 NO_DRIVER = NoDevice("no NVIDIA driver is installed")
+
+TENSORRT = ("tensorrt 10.3", "tensorrt 11.4")
+RTX = "tensorrt_rtx 1.7"
+BOTH_GPUS = EngineWish(flavour="rtx", targets=("sm_86", "sm_120"))
 
 
 def copy_bundle(folder: Path, source: Path = TINY_BUNDLE) -> Path:
