@@ -45,13 +45,17 @@ class Host:
     def answer(self, request_id):
         """The answer to a request; others that come before are kept."""
         while request_id not in self._answers:
-            line = self._lines.get(timeout=SECONDS)
+            line = self.next_answer()
             self._answers[line["id"]] = line
         return self._answers.pop(request_id)
 
+    def next_answer(self):
+        """The next answer, whosever it is."""
+        return self._lines.get(timeout=SECONDS)
+
     def next_id(self):
         """Of the next answer, whose it is."""
-        return self._lines.get(timeout=SECONDS)["id"]
+        return self.next_answer()["id"]
 
     def start(self, **params):
         """Begins a session, and gives its number."""

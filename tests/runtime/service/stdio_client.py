@@ -18,11 +18,17 @@ SECONDS = 60
 
 
 class StdioClient:
-    """One server, and the answers that have come from it."""
+    """One server, and the answers that have come from it.
 
-    def __init__(self, bundle, *options):
+    Args:
+        bundle: What it draws with.
+        options: Of the command line.
+        before: What its process runs first, in lines of Python.
+    """
+
+    def __init__(self, bundle, *options, before=""):
         self.process = subprocess.Popen(
-            [sys.executable, "-c", COMMAND, "serve", str(bundle), "--stdio", *options],
+            [sys.executable, "-c", before + COMMAND, "serve", str(bundle), "--stdio", *options],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -59,9 +65,7 @@ class StdioClient:
 
     def send(self, request_id, method, **params):
         """Asks, without waiting."""
-        self.send_bytes(
-            json.dumps({"id": request_id, "method": method, "params": params}).encode() + b"\n"
-        )
+        self.send_bytes(request_line(request_id, method, **params))
 
     def send_bytes(self, data):
         """Writes anything."""
@@ -97,6 +101,11 @@ class StdioClient:
 
     def _read_errors(self):
         self._errors.extend(self.process.stderr)
+
+
+def request_line(request_id, method, **params):
+    """A request as the server reads it."""
+    return json.dumps({"id": request_id, "method": method, "params": params}).encode() + b"\n"
 
 
 class RemoteSession:

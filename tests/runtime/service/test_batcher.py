@@ -269,7 +269,8 @@ def test_an_error_in_the_block_cancels_what_waits(gated, painter):
         waiting[0].result(SECONDS)
 
 
-def test_whoever_is_told_of_a_picture_may_ask_for_the_next_and_close(gated):
+def test_whoever_is_told_of_a_picture_may_ask_for_the_next_and_close(gated, painter):
+    painter.gate.clear()
     batcher = DynamicBatcher(gated)
     asked, answered = [], threading.Event()
 
@@ -278,7 +279,9 @@ def test_whoever_is_told_of_a_picture_may_ask_for_the_next_and_close(gated):
         batcher.close()
         answered.set()
 
+    # Before the picture is there, so that the thread that draws it is the one that tells of it.
     batcher.submit("a man").add_done_callback(ask_again)
+    painter.gate.set()
     assert answered.wait(SECONDS)
     assert asked[0].result(SECONDS).shape == (8, 8, 3)
 

@@ -41,6 +41,8 @@ def fresh(tiny_bundle):
 @pytest.mark.parametrize("module", [cancellation, batcher])
 def test_the_examples_in_the_documentation_work(module, tiny_bundle, monkeypatch):
     monkeypatch.chdir(tiny_bundle.parents[2])
+    # The seconds of an example are enough, however busy this machine is.
+    monkeypatch.setitem(Cancellation.__init__.__kwdefaults__, "clock", lambda: 0.0)
     result = doctest.testmod(module)
     assert result.attempted > 0
     assert result.failed == 0
@@ -234,6 +236,7 @@ def test_a_forked_process_is_refused_and_ends(tiny_bundle):
 
 MEMORY = """
 from pathlib import Path
+from statistics import median
 from t2f_runtime import FaceGenerator
 
 def resident_kib():
@@ -248,20 +251,23 @@ def draw(faces):
     for index in range(faces):
         generator.generate(texts[index % len(texts)], seed=index)
 
-draw(500)
-before = resident_kib()
-draw(2000)
-print(resident_kib() - before)
+held = []
+for _ in range(6):
+    draw(500)
+    held.append(resident_kib())
+print(median(later - sooner for sooner, later in zip(held, held[1:])))
 """
+"""The system takes and gives some hundred KiB now and then, which is in one or two rounds of five;
+what faces leave behind is in every one."""
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the memory of a process from /proc")
-def test_two_thousand_faces_leave_no_memory_behind(tiny_bundle):
+def test_faces_leave_no_memory_behind(tiny_bundle):
     result = subprocess.run(
         [sys.executable, "-c", MEMORY.format(bundle=str(tiny_bundle))],
         capture_output=True,
         text=True,
         check=True,
     )
-    # A picture of 192 bytes kept, with what Python adds, would be 600 KiB.
-    assert int(result.stdout) < 300
+    # 500 pictures of 192 bytes kept, with what Python adds, would be 150 KiB.
+    assert float(result.stdout) < 75

@@ -9,7 +9,7 @@ from gated_sessions import SECONDS, GatedPainter, gated_generator
 from t2f_runtime import Bundle
 from t2f_runtime.identikit import verify_log
 from t2f_runtime.service.identikit_params import MAXIMUM_SESSIONS
-from t2f_runtime.service.session_line import MAXIMUM_WAITING
+from t2f_runtime.service.session_line import MAXIMUM_WAITING, SessionLine
 
 
 @pytest.fixture
@@ -65,21 +65,26 @@ def test_requests_to_a_session_are_obeyed_in_their_order(busy, painter):
 
 
 def test_faces_of_sessions_and_requests_take_turns(busy, painter):
-    never, many = threading.Event(), 40
+    never, many, sessions = threading.Event(), 40, ("candidates", "other")
 
-    def let_the_session_ask_again():
+    def are_waiting():
+        """Whether each session has a face in the queue or its answer, beside the many."""
+        faces = sum(name not in busy.answered for name in sessions)
+        return busy.server._batcher.waiting_faces >= many + faces or "many" in busy.answered
+
+    def let_the_sessions_ask_again():
         """Stands for a network so slow that whoever got a face has asked for the next by then."""
         until = time.monotonic() + SECONDS
-        while busy.server._batcher.waiting_faces <= many and "candidates" not in busy.answered:
+        while not are_waiting():
             assert time.monotonic() < until
             never.wait(0.001)
 
     busy.send("many", "candidates", description="x", count=many, format="rgb")
     busy.send("other", "identikit.start", description="a woman", seed=5)
-    painter.after_run = let_the_session_ask_again
+    painter.after_run = let_the_sessions_ask_again
     painter.gate.set()
     faces = busy.answer("many")["result"]["faces"]
-    for session in ("candidates", "other"):
+    for session in sessions:
         assert "result" in busy.answer(session)
     # Faces are as grey as their number among all: those of the sessions came in between.
     greys = [base64.b64decode(face["data"])[0] for face in faces]
@@ -181,14 +186,23 @@ def test_a_step_that_the_log_cannot_be_told_of_is_not_done(tmp_path, host):
 
 
 @pytest.mark.parametrize("drain", [True, False])
-def test_shutdown_is_answered_after_every_session(busy, painter, drain):
+def test_shutdown_is_answered_after_every_session(busy, painter, drain, monkeypatch):
+    join = SessionLine.join
+
+    def join_and_draw(line):
+        """Lets faces be drawn as soon as the server waits for its sessions, and not before."""
+        painter.gate.set()
+        join(line)
+
+    monkeypatch.setattr(SessionLine, "join", join_and_draw)
     busy.send("choose", "identikit.choose", session=busy.session, places=[0])
-    ending = threading.Thread(target=busy.send, args=("end", "shutdown"), kwargs={"drain": drain})
-    ending.start()
-    painter.gate.set()
-    ending.join(SECONDS)
-    ids = [busy.next_id() for _ in range(3)]
-    assert ids == ["candidates", "choose", "end"]
+    busy.send("end", "shutdown", drain=drain)
+    answers = [busy.next_answer() for _ in range(3)]
+    assert [answer["id"] for answer in answers] == ["candidates", "choose", "end"]
+    if drain:
+        assert all("result" in answer for answer in answers)
+    else:
+        assert [code(answer) for answer in answers[:2]] == ["cancelled"] * 2
 
 
 def test_stopping_cancels_what_sessions_do_and_each_request_is_answered(busy, painter):

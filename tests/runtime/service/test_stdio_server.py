@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 import pytest
 from PIL import Image
-from stdio_client import COMMAND, SECONDS, StdioClient, pictures
+from stdio_client import COMMAND, SECONDS, StdioClient, pictures, request_line
 
 from t2f_runtime import Bundle
 from t2f_runtime.reading import DescriptionReading
@@ -23,6 +23,37 @@ from t2f_runtime.service.server import METHODS
 pytestmark = pytest.mark.slow  # it starts processes
 
 SECRET = "a man with a scar called Zebedee"
+
+TURNSTILE = """
+import threading
+from dataclasses import replace
+from t2f_runtime.service import server, turns
+
+draw, turnstile = turns._draw, threading.Semaphore(0)
+
+def draw_once_let_through(*what):
+    turnstile.acquire()
+    draw(*what)
+
+def letting_one_through(method):
+    def call(*what):
+        method(*what)
+        turnstile.release()
+    return call
+
+turns._draw = draw_once_let_through
+server.StdioServer.stop = letting_one_through(server.StdioServer.stop)
+cancel = server.METHODS["cancel"]
+server.METHODS["cancel"] = replace(cancel, handle=letting_one_through(cancel.handle))
+"""
+"""Draws no face but one after each `cancel`, and the one that is begun when all is cancelled."""
+
+PATIENT = f"""
+from functools import partial
+from t2f_runtime.service import serving
+serving.Ending = partial(serving.Ending, grace_seconds={SECONDS})
+"""
+"""Ends by itself also on a machine that is too busy to end in five seconds."""
 
 has_signals = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM")
 
@@ -203,29 +234,20 @@ def test_what_is_answered_can_no_longer_be_cancelled(server):
 
 
 def test_a_request_that_waits_can_be_cancelled_and_its_id_is_its_own(tiny_bundle):
-    with StdioClient(tiny_bundle, "--threads", "1", "--capacity", "6400") as client:
-        # In one write, so that the server reads them before it has drawn as much.
-        params = {"description": "x", "count": 64}
-        requests = [
-            {"id": number, "method": "candidates", "params": {**params, "seed": number}}
-            for number in range(100)
-        ]
-        requests += [
-            {"id": 99, "method": "generate", "params": {"description": "x"}},
-            {"id": "cancel", "method": "cancel", "params": {"id": 99}},
-        ]
-        client.send_bytes(b"".join(json.dumps(request).encode() + b"\n" for request in requests))
-        first = client.answer(99)
-        assert failure(first) == (
-            "duplicate_id",
-            "a request with the id 99 is waiting still; give another",
-        )
-        assert client.answer("cancel")["result"] == {"was_waiting": True}
-        assert failure(client.answer(99)) == ("cancelled", "the drawing was cancelled")
+    with StdioClient(tiny_bundle, before=TURNSTILE) as client:
+        # Of more faces than are let through, so that none is done.
+        for seed in range(10):
+            client.send(seed, "candidates", description="x", seed=seed, count=3)
+        code, message = failure(client.ask(9, "generate", description="x"))
+        assert code == "duplicate_id"
+        assert message == "a request with the id 9 is waiting still; give another"
+        assert client.ask("cancel", "cancel", id=9)["result"] == {"was_waiting": True}
+        assert failure(client.answer(9)) == ("cancelled", "the drawing was cancelled")
         client.send("end", "shutdown", drain=False)
-        codes = [line.get("error", {}).get("code") for line in client.rest()]
-        assert codes[-1] is None
-        assert "cancelled" in codes
+        *lines, last = client.rest()
+        assert sorted(line["id"] for line in lines) == list(range(9))
+        assert {failure(line)[0] for line in lines} == {"cancelled"}
+        assert last == {"id": "end", "result": {}}
 
 
 def test_a_full_queue_is_an_error_at_once(tiny_bundle):
@@ -238,8 +260,8 @@ def test_shutdown_is_answered_after_what_waits(tiny_bundle):
     with StdioClient(tiny_bundle) as client:
         for seed in range(9):
             client.send(seed, "candidates", description="x", seed=seed)
-        client.send("end", "shutdown")
-        client.send("late", "info")
+        # In one write, since the server may be gone before another.
+        client.send_bytes(request_line("end", "shutdown") + request_line("late", "info"))
         lines = client.rest()
         assert {line["id"] for line in lines[:-1]} == set(range(9))
         assert all("result" in line for line in lines)
@@ -281,7 +303,7 @@ def test_half_a_request_at_the_end_is_an_error_and_not_obeyed(tiny_bundle):
 @has_signals
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_a_server_that_waits(tiny_bundle, number):
-    with StdioClient(tiny_bundle) as client:
+    with StdioClient(tiny_bundle, before=PATIENT) as client:
         client.process.send_signal(number)
         assert client.process.wait(SECONDS) == 0
         assert client.rest() == []
@@ -290,13 +312,16 @@ def test_a_signal_ends_a_server_that_waits(tiny_bundle, number):
 
 @has_signals
 def test_a_signal_cancels_what_waits_and_every_request_is_answered(tiny_bundle):
-    with StdioClient(tiny_bundle, "--capacity", "6400", "--threads", "1") as client:
-        for seed in range(100):
-            client.send(seed, "candidates", description="x", seed=seed, count=64)
-        assert client.next_line()["id"] in range(100)
+    with StdioClient(tiny_bundle, before=PATIENT + TURNSTILE) as client:
+        for seed in range(10):
+            client.send(seed, "generate", description="x", seed=seed)
+        client.ask("let one through", "cancel", id="nobody")
+        assert "result" in client.answer(0)
         client.process.send_signal(signal.SIGTERM)
         lines = client.rest()
-        assert len(lines) == 99
+        assert sorted(line["id"] for line in lines) == list(range(1, 10))
+        # The next one may have been begun when the signal came; what is begun is drawn.
+        assert {line["id"] for line in lines if "result" in line} <= {1}
         assert {line["error"]["code"] for line in lines if "error" in line} == {"cancelled"}
         assert client.end() == (0, "")
 
