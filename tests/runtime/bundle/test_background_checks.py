@@ -4,6 +4,9 @@ import pytest
 
 from t2f_runtime.bundle.background_checks import BackgroundChecks
 
+SECONDS = 30
+"""After which a check that hangs goes on, and its test fails."""
+
 
 def fail(text):
     raise ValueError(text)
@@ -12,7 +15,7 @@ def fail(text):
 def test_checks_run_while_their_caller_does_something_else():
     is_allowed = threading.Event()
     done = []
-    checks = BackgroundChecks([is_allowed.wait, lambda: done.append(1)])
+    checks = BackgroundChecks([lambda: is_allowed.wait(SECONDS), lambda: done.append(1)])
     assert not done
     is_allowed.set()
     checks.finish()
@@ -49,11 +52,13 @@ def test_checks_run_where_no_thread_can_be_started(monkeypatch):
 def test_urgent_checks_can_be_waited_for_without_the_others():
     is_allowed = threading.Event()
     done = []
-    checks = BackgroundChecks([lambda: done.append(1), is_allowed.wait], urgent=1)
+    others = [lambda: is_allowed.wait(SECONDS), lambda: done.append(2)]
+    checks = BackgroundChecks([lambda: done.append(1), *others], urgent=1)
     checks.finish_urgent()
     assert done == [1]
     is_allowed.set()
     checks.finish()
+    assert done == [1, 2]
 
 
 def test_an_urgent_check_that_fails_is_told_to_who_waits_for_those_alone():
@@ -61,6 +66,7 @@ def test_an_urgent_check_that_fails_is_told_to_who_waits_for_those_alone():
     for _ in range(2):
         with pytest.raises(ValueError, match="first"):
             checks.finish_urgent()
+    checks.wait()  # tests that look for threads that are left are not to find this one
 
 
 def test_where_all_checks_are_urgent_all_are_waited_for():
@@ -68,3 +74,4 @@ def test_where_all_checks_are_urgent_all_are_waited_for():
     checks = BackgroundChecks([lambda: done.append(1), lambda: done.append(2)], urgent=2)
     checks.finish_urgent()
     assert done == [1, 2]
+    checks.wait()

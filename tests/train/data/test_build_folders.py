@@ -14,14 +14,14 @@ from t2f_train.data.build_folders import (
 )
 
 BUILDER = """
-import sys, time
+import sys
 from pathlib import Path
 from t2f_train.data.build_folders import build_folder
 
 with build_folder(Path(sys.argv[1]), "ab12") as building:
     (building / "level").write_bytes(b"pixels")
     print(building.name, flush=True)
-    time.sleep(60)
+    sys.stdin.read()
 """
 
 
@@ -40,7 +40,8 @@ def cache(tmp_path):
 def builder(cache):
     """Another process in the midst of a build."""
     command = [sys.executable, "-c", BUILDER, str(cache)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(command, **pipes, text=True) as process:
         process.name = process.stdout.readline().strip()
         yield process
         process.kill()
