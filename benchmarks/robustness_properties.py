@@ -1,14 +1,13 @@
 """The same targets under Hypothesis, which looks for small inputs and shrinks what fails."""
 
 import json
-import time
 from collections.abc import Callable
 from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from robustness_archives import lay_out
-from robustness_fuzzing import LONGEST_SECONDS, Findings
+from robustness_fuzzing import Findings, run_one
 from robustness_mutation import NUMBERS, Pairs, write_json
 from robustness_target import Target
 
@@ -90,26 +89,17 @@ def run_property(target: Target, count: int) -> Findings:
         max_examples=count,
         derandomize=True,
         database=None,
-        deadline=None,  # `LONGEST_SECONDS` is ours
+        deadline=None,  # `run_one` has one
         suppress_health_check=list(HealthCheck),
     )
     @given(inputs_of(target))
     def check(data: bytes) -> None:
-        began = time.perf_counter()
-        try:
-            target.check(data)
-        except T2FError as error:
-            found.refused[type(error).__name__] += 1
-        else:
-            found.accepted += 1
-        milliseconds = 1000 * (time.perf_counter() - began)
-        found.slowest_ms = max(found.slowest_ms, milliseconds)
+        seconds = run_one(target, data, T2FError, found)
+        found.slowest_ms = max(found.slowest_ms, 1000 * seconds)
 
     try:
         check()
     except Exception as error:  # noqa: BLE001 (whatever it is, it is a finding)
         notes = " ".join(getattr(error, "__notes__", ()))
         found.note_failure(found.count, type(error).__name__, f"{error} {notes}"[:2000])
-    if found.slowest_ms > 1000 * LONGEST_SECONDS:
-        found.note_failure(found.count, "slow", f"{found.slowest_ms:.0f} ms")
     return found
