@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+from contextlib import ExitStack, contextmanager
 from dataclasses import fields, replace
 from pathlib import Path
 from unittest import mock
@@ -196,12 +197,15 @@ def lose(rank, base):
         os._exit(0)
 
 
+@contextmanager
 def free_ports(count):
-    probes = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [probe.getsockname()[1] for probe in probes]
-    for probe in probes:
-        probe.close()
-    return ports
+    """Ports that are given to nobody else meanwhile, but may be listened at by who knows them."""
+    with ExitStack() as stack:
+        holders = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for holder in holders:  # bound, which keeps the port, and not listening, which leaves it
+            holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            holder.bind(("127.0.0.1", 0))
+        yield [holder.getsockname()[1] for holder in holders]
 
 
 @pytest.fixture(scope="module")
@@ -213,7 +217,8 @@ def together(tmp_path_factory):
     write_faces(base / "partly" / "faces")
     for number in (1, 4, 5):
         (base / "partly" / "faces" / f"{number:02}.txt").unlink()
-    torch.multiprocessing.spawn(start, (base, free_ports(2)), nprocs=COUNT)
+    with free_ports(2) as ports:
+        torch.multiprocessing.spawn(start, (base, ports), nprocs=COUNT)
     return base, [torch.load(base / f"results-{rank}.pt") for rank in range(COUNT)]
 
 
