@@ -14,6 +14,9 @@ from t2f_export.engines.libraries import Host
 from t2f_runtime.bundle.manifest import MANIFEST, Manifest, decode_manifest, encode_manifest
 from t2f_runtime.engines.gpu import Device, NoDevice
 
+SLOW_STEPS = 3000
+"""Steps of 10 ms or more in a build that is interrupted: a busy machine may be late to do so."""
+
 TINY_BUNDLE = Path(__file__).parent / "runtime" / "tiny_bundle"
 TINY_BUNDLE_WITHOUT_TEXT = Path(__file__).parent / "runtime" / "tiny_bundle_without_text"
 

@@ -29,8 +29,8 @@ def run_interruptibly(work: Callable[[threading.Event], Result]) -> Result:
     """
     is_cancelled = threading.Event()
     with ThreadPoolExecutor(1, "engine") as pool:
-        future = pool.submit(work, is_cancelled)
         try:
+            future = pool.submit(work, is_cancelled)
             while not future.done():
                 wait([future], timeout=_SECONDS_BETWEEN_LOOKS)
             return future.result()

@@ -3,6 +3,7 @@ import io
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import pytest
@@ -11,6 +12,7 @@ from engine_helpers import (
     ADA,
     NO_DRIVER,
     ORIN,
+    SLOW_STEPS,
     copy_bundle,
     fake_host,
     heeding_ctrl_c,
@@ -130,7 +132,7 @@ def test_ctrl_c_says_what_is_kept_and_exits_as_shells_expect(bundle, capsys):
             _thread.interrupt_main()
         threading.Event().wait(0.01)  # a slow step
 
-    library = fake_host(RTX, NO_DRIVER, steps=1000, on_step=interrupt)
+    library = fake_host(RTX, NO_DRIVER, steps=SLOW_STEPS, on_step=interrupt)
     with heeding_ctrl_c(), pytest.raises(SystemExit) as caught:
         build_and_tell(bundle, EngineWish(flavour="rtx", targets=("sm_86",)), library)
     assert caught.value.code == INTERRUPTED == 130
@@ -236,6 +238,19 @@ def test_work_in_another_thread_gives_its_result_or_its_error():
 
     with pytest.raises(TimeoutError, match="the work's own"):
         run_interruptibly(fail)
+
+
+def test_work_that_is_interrupted_as_it_begins_is_asked_to_end(monkeypatch):
+    submit, ended = ThreadPoolExecutor.submit, []
+
+    def submit_and_interrupt(pool, *work):
+        submit(pool, *work)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ThreadPoolExecutor, "submit", submit_and_interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        run_interruptibly(lambda is_cancelled: ended.append(is_cancelled.wait(30)))
+    assert ended == [True]
 
 
 def test_nested_phases_add_up_to_one_share():
