@@ -3,6 +3,7 @@
 from types import ModuleType
 
 from t2f_runtime.engines.unavailable import UnavailableEngineError
+from t2f_runtime.telemetry import silenced_openvino
 
 
 def import_openvino() -> ModuleType:
@@ -12,7 +13,8 @@ def import_openvino() -> ModuleType:
         UnavailableEngineError: It is not installed, or cannot be imported.
     """
     try:
-        import openvino  # noqa: PLC0415 (an engine, loaded when wanted)
+        with silenced_openvino():
+            import openvino  # noqa: PLC0415 (an engine, loaded when wanted)
     except ImportError as error:
         is_missing = isinstance(error, ModuleNotFoundError) and error.name == "openvino"
         reason = "is not installed" if is_missing else f"cannot be imported: {error}"

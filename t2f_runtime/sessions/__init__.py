@@ -5,6 +5,11 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
+from t2f_runtime.telemetry import silence_onnx_runtime
+
+# Here, since every module that imports ONNX Runtime is in this package or needs it.
+silence_onnx_runtime()
+
 
 class Session(Protocol):
     """One loaded network, whatever engine runs it; safe to run from many threads."""
