@@ -2,6 +2,7 @@
 
 import errno
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -18,13 +19,18 @@ def new_file(path: Path, *, is_lasting: bool = False) -> Iterator[BinaryIO]:
     What a process that was killed left of the same file is removed; see `unfinished`.
 
     Args:
-        path: What lies there is replaced only then. Its folder is made if missing.
+        path: What lies there is replaced only then; of a link, the file that it leads to. Its
+            folder is made if missing.
         is_lasting: Whether it must be there after a power cut, too: then its new name is flushed to
             the disk as its content is, which takes as long again.
 
     Raises:
-        OSError: If it cannot be written; nothing is left behind then.
+        OSError: If it cannot be written, or something else than a file is there, such as a device;
+            nothing is left behind then.
     """
+    if path.is_symlink():
+        path = Path(os.path.realpath(path))
+    _refuse_what_is_no_file(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with unfinished(path, partial(Path.touch, exist_ok=False)) as temporary:
         with temporary.open("r+b") as file:
@@ -85,6 +91,16 @@ def sync_folder(folder: Path) -> None:
     except OSError as error:
         if error.errno not in {errno.EINVAL, errno.ENOTSUP, errno.EACCES, errno.EPERM}:
             raise
+
+
+def _refuse_what_is_no_file(path: Path) -> None:
+    """Keeps `/dev/null` and its like from becoming a file for all the machine: root could do it."""
+    try:
+        kind = stat.S_IFMT(path.lstat().st_mode)
+    except FileNotFoundError:
+        return
+    if kind not in {stat.S_IFREG, stat.S_IFLNK, stat.S_IFDIR}:  # a folder says so itself
+        raise OSError(errno.EINVAL, "it is a device, a pipe or a socket, and no file")
 
 
 def _sync(path: Path) -> None:

@@ -261,3 +261,32 @@ def test_disks_that_cannot_flush_names_are_no_failure_and_disks_that_fail_are(
         with new_file(tmp_path / "file", is_lasting=True) as file:
             file.write(b"whole")
     assert (tmp_path / "file").read_bytes() == b"whole"
+
+
+@posix_alone
+@pytest.mark.parametrize("through_a_link", [False, True])
+def test_a_pipe_or_a_device_is_not_replaced(tmp_path, through_a_link):
+    pipe = target = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    if through_a_link:  # such as /dev/stdout
+        target = tmp_path / "link"
+        target.symlink_to(pipe)
+    before = names(tmp_path)
+    with pytest.raises(OSError, match="it is a device, a pipe or a socket, and no file"):
+        write_atomically(target, b"new")
+    assert pipe.is_fifo()
+    assert names(tmp_path) == before
+
+
+@pytest.mark.skipif(not hasattr(os, "symlink"), reason="there are no links here")
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_link_stays_and_leads_to_what_is_written(tmp_path, is_there):
+    (tmp_path / "other").mkdir()
+    file, link = tmp_path / "other" / "file", tmp_path / "link"
+    if is_there:
+        file.write_bytes(b"old")
+    link.symlink_to(Path("other") / "file")
+    write_atomically(link, b"new")
+    assert link.is_symlink()
+    assert file.read_bytes() == b"new"
+    assert names(tmp_path / "other") == ["file"]
