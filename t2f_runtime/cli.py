@@ -1,8 +1,10 @@
 """The command `t2f`: its own commands, and those of the packages above the runtime."""
 
 import errno
+import sys
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -35,6 +37,10 @@ _EXTRAS: Final[Mapping[str, tuple[str, ...]]] = {
 `export` would put onnxruntime beside the onnxruntime-gpu of a machine that builds engines."""
 
 
+_FULL: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
+"""A full disk or quota, a limit of the shell's, and a terminal that has been closed."""
+
+
 class CommandGroup(click.Group):
     """Finds commands of other packages, and shows T2F's own errors without a traceback."""
 
@@ -56,6 +62,18 @@ class CommandGroup(click.Group):
             return _UnavailableCommand(cmd_name, error)
         return command
 
+    def main(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 (as click has it)
+        """Runs the command line; an output that cannot be written shows no traceback either."""
+        try:
+            return super().main(*args, **kwargs)
+        except OSError as error:
+            # Whatever writes files wraps these; without a name, it is what was printed.
+            if error.errno not in _FULL or error.filename is not None:
+                raise
+            with suppress(OSError):  # where errors are shown may be full, too
+                click.echo(f"Error: the output cannot be written: {error.strerror}", err=True)
+            sys.exit(1)
+
     def invoke(self, ctx: click.Context) -> object:
         """Runs a command; errors that T2F raises on purpose show no traceback and exit with 1."""
         try:
@@ -64,11 +82,6 @@ class CommandGroup(click.Group):
             # Errors of whole data sets list their files, one a line.
             lines = [printable(line.rstrip()) for line in str(error).splitlines()]
             raise click.ClickException("\n".join(lines)) from error
-        except OSError as error:
-            # Whatever writes files wraps these; without a name, it is what was printed.
-            if error.errno != errno.ENOSPC or error.filename is not None:
-                raise
-            raise click.ClickException(f"the output cannot be written: {error.strerror}") from error
 
     def _invoke(self, ctx: click.Context) -> object:
         try:

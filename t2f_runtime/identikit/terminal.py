@@ -172,7 +172,7 @@ class Terminal:
         if not file:
             raise ArgumentError(f"name the case file: {usage('load')}")
         session = Session.load(file, self._generator)
-        self._own_files = {os.path.abspath(file)}  # noqa: PTH100 (takes any text)
+        self._own_files = {_place(file)}
         yield self._take(session)
 
     def _repair(self, log: str) -> Iterator[str]:
@@ -188,7 +188,7 @@ class Terminal:
         path = Path(file) if file else self._case_file
         if path is None:
             raise ArgumentError("name the case file: save FILE")
-        place = os.path.abspath(path)  # noqa: PTH100 (likewise)
+        place = _place(path)
         is_own = path == self._case_file or place in self._own_files
         if not is_own and os.path.lexists(path):
             raise ArgumentError(f"{path} is there already, and not of this case: name another file")
@@ -233,3 +233,18 @@ class Terminal:
             reason = error.strerror or error
             raise ArgumentError(f"{self._pictures} cannot be made: {reason}") from error
         return self._pictures / f"{session.step.number:04d}-{name}.png"
+
+
+def _place(path: str | Path) -> str:
+    """A path from the root on.
+
+    Raises:
+        ArgumentError: The folder in which t2f was called is gone.
+    """
+    try:
+        return os.path.abspath(path)  # noqa: PTH100 (takes any text)
+    except OSError as error:
+        raise ArgumentError(
+            f"{path} cannot be found, as the folder in which t2f was called is gone: name it from "
+            "the root, as in /folder/file"
+        ) from error

@@ -235,6 +235,9 @@ def test_no_description_at_all_is_a_mistake_in_usage(t2f, tiny_bundle):
         ("identikit {} <&-", "Standard input is closed; give it a file, a pipe, or /dev/null."),
         ("info {} >/dev/full", "Error: the output cannot be written: No space left on device"),
         ("generate {} 'a man' --json >/dev/full", "Error: the output cannot be written: No space"),
+        ("--help >/dev/full", "Error: the output cannot be written: No space left on device"),
+        ("--version >/dev/full", "Error: the output cannot be written: No space left on device"),
+        ("--help >/dev/full 2>/dev/full", None),
         ("generate {} 'a man' --count 99 --json | head -1", None),
     ],
 )

@@ -35,6 +35,20 @@ def run(tiny_bundle, tmp_path, monkeypatch):
     return run
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="a folder in use cannot be removed there")
+def test_a_folder_that_is_gone_does_not_end_the_session(run, tmp_path, monkeypatch):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    result = run(["start a man", f"save {tmp_path}/a.case", "save b.case", "load c.case"],
+        "--pictures", str(tmp_path / "pictures"))  # fmt: skip
+    assert (
+        "a.case: 1 step\nError: b.case cannot be found, as the folder in which t2f" in result.output
+    )
+    assert isinstance(result.exception, SystemExit)
+
+
 SCRIPT = [
     "start a bald man",
     "candidates 6",
