@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import os
+import threading
 from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 from pathlib import Path
@@ -43,9 +44,10 @@ class CaseLog:
     one: the case file holds the last. Who can rewrite log and case file can rewrite both, so give
     the last hash away (on paper, in an e-mail) where that matters.
 
-    Give one log to one session; of branches, all lines come in the order of their time. Of two that
-    write to one log, the second is refused: at its next line, or, while the first writes, at once
-    (on Windows, and on disks without locks, not in the very same moment).
+    Give one log to one case; of branches, and of threads, all lines come in the order of their
+    time. Of two programs, or two `CaseLog`, that write to one file, the second is refused: at its
+    next line, or, while the first writes, at once (on Windows, and on disks without locks, not in
+    the very same moment).
 
     Example:
         >>> import tempfile
@@ -74,6 +76,7 @@ class CaseLog:
         self._mark = mark
         self._size = size
         self._clock = clock
+        self._lock = threading.Lock()
 
     @classmethod
     def open(
@@ -167,6 +170,12 @@ class CaseLog:
             CaseError: It cannot be written, no reader would take it, or another program writes or
                 has written to the log; the line is taken back where the disk allows it.
         """
+        with self._lock:  # or a thread would chain its line to one that is no longer the last
+            self._append(operation, case, step, arguments)
+
+    def _append(
+        self, operation: str, case: Case, step: Step, arguments: Mapping[str, object] | None
+    ) -> None:
         line = LogLine(
             line=self._mark.lines + 1,
             previous=self._mark.sha256,

@@ -2,6 +2,8 @@ import hashlib
 import json
 import os
 import stat
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -455,6 +457,33 @@ def test_two_programs_cannot_write_one_log(session, path):
     CaseLog.open(path).append("x", session.case, session.step)
     with pytest.raises(CaseError, match="another program has written to it"):
         session.undo()
+
+
+def test_steps_of_several_threads_have_their_lines_in_one_chain(generator, path):
+    is_begun, is_over = threading.Event(), threading.Event()
+
+    def clock():
+        if not is_begun.is_set() and is_waiting:
+            is_begun.set()
+            is_over.wait(0.2)  # so long, the other thread would write its line
+        return datetime(2026, 11, 24, tzinfo=timezone.utc)
+
+    is_waiting = False
+    session = Session.start("a man", generator, log=CaseLog.open(path, clock=clock))
+    is_waiting = True
+
+    def second():
+        assert is_begun.wait(60)
+        found = session.less("older", 0.1)
+        is_over.set()
+        return found
+
+    with ThreadPoolExecutor() as threads:
+        waiting = [threads.submit(session.more, "older", 0.1), threads.submit(second)]
+        made = [future.result(timeout=60) for future in waiting]
+    assert verify_log(path).lines == 3
+    for one in made:
+        one.log.check(one.case, one.log.mark)
 
 
 @pytest.fixture
