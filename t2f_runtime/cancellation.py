@@ -81,5 +81,9 @@ def check_cancellation(cancellation: Cancellation | None) -> None:
 
 def is_time(seconds: object) -> bool:
     """Whether it is a number of seconds that somebody can wait: finite, and 0 or more."""
-    is_number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
-    return is_number and math.isfinite(seconds) and seconds >= 0  # type: ignore[arg-type,operator]
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+        return False
+    try:
+        return math.isfinite(seconds) and seconds >= 0
+    except OverflowError:  # a whole number of hundreds of digits: longer than anybody can wait
+        return False

@@ -140,8 +140,9 @@ class FaceGenerator:
         threads: int | None = None,
     ) -> "FaceGenerator":
         """Loads a bundle that is open already; as `load` otherwise."""
-        threads = check_threads(threads)
-        device = check_device(device, engine)
+        if not isinstance(bundle, Bundle):
+            raise ArgumentError("bundle must be an open Bundle; of a path, use FaceGenerator.load")
+        threads, device = check_threads(threads), check_device(device, engine)
         from t2f_runtime.engines.opening import open_engine  # noqa: PLC0415 (starts quicker)
         from t2f_runtime.engines.prepared import EngineWish  # noqa: PLC0415 (as above)
 

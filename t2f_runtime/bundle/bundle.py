@@ -186,7 +186,7 @@ class Bundle:
         Raises:
             BundleError: There are none.
         """
-        if precision not in self.manifest.graphs:
+        if precision not in tuple(self.manifest.graphs):  # a list has no hash
             raise BundleError(
                 f"{self.path} holds no networks of precision '{precision}'; "
                 f"it has: {', '.join(self.manifest.graphs)}"

@@ -45,11 +45,10 @@ class PublicKey(msgspec.Struct, frozen=True):
     """The key itself: 32 bytes."""
 
     def __post_init__(self) -> None:
+        if not isinstance(self.raw, bytes):
+            raise _no_key(type(self.raw).__name__)
         if len(self.raw) != _KEY_BYTES:
-            raise KeyFileError(
-                f"an Ed25519 public key has {_KEY_BYTES} bytes, not {len(self.raw)}; read one "
-                "from its file with: PublicKey.read(path)"
-            )
+            raise _no_key(str(len(self.raw)))
 
     @property
     def fingerprint(self) -> str:
@@ -105,6 +104,13 @@ class Signature(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     def key(self) -> PublicKey:
         """The key that it names; whether it is trusted is another question."""
         return PublicKey(bytes.fromhex(self.public_key))
+
+
+def _no_key(found: str) -> KeyFileError:
+    return KeyFileError(
+        f"an Ed25519 public key has {_KEY_BYTES} bytes, not {found}; read one from its file with: "
+        "PublicKey.read(path)"
+    )
 
 
 def encode_signature(signature: Signature) -> bytes:

@@ -18,7 +18,7 @@ from t2f_runtime.identikit.case_checks import (
 from t2f_runtime.identikit.errors import CaseError
 from t2f_runtime.identikit.face import Face, Vector
 from t2f_runtime.identikit.studio import Drawing, bundle_id_of
-from t2f_runtime.latent import LARGEST_SEED
+from t2f_runtime.latent import LARGEST_SEED, check_whole_number
 
 CASE_VERSION: Final = 2
 """The one version of the schema of cases that this T2F reads and writes."""
@@ -174,7 +174,13 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         return case
 
     def path(self, number: int | None = None) -> tuple[Step, ...]:
-        """The steps that lead to one, from the first; to the present one where none is named."""
+        """The steps that lead to one, from the first; to the present one where none is named.
+
+        Raises:
+            ArgumentError: There is no such step.
+        """
+        if number is not None:
+            number = check_whole_number("number", number, largest=len(self.steps) - 1)
         found = [self.steps[self.at if number is None else number]]
         while found[-1].parent is not None:
             found.append(self.steps[found[-1].parent])
@@ -195,7 +201,8 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     def shown(self, name: str) -> ShownFace:
         """A face and its picture's hash, by its name; see `face`."""
-        shown = find_shown(self.steps, len(self.steps), name)
+        is_text = isinstance(name, str)
+        shown = find_shown(self.steps, len(self.steps), name) if is_text else None
         if shown is not None:
             return shown
         raise ArgumentError(f"this case has no face {name!r:.40}; one is named like 0.00")

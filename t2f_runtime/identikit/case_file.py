@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Meta
 
 from t2f_runtime.atomic_files import new_file
+from t2f_runtime.errors import ArgumentError
 from t2f_runtime.identikit.case import CASE_VERSION, Case
 from t2f_runtime.identikit.errors import CaseError
 from t2f_runtime.identikit.log_chain import LogMark
@@ -70,10 +71,19 @@ def save_case(path: str | Path, case: Case, log: LogMark | None = None) -> None:
         log: Where its log ends.
 
     Raises:
+        ArgumentError: `case` or `log` is another thing.
         CaseError: It cannot be written there, is too long, or could not be loaded again; the file
             there before, if any, is untouched.
     """
     file = check_path("the case file", path)
+    if not isinstance(case, Case):
+        raise ArgumentError(
+            f"case must be a Case, not {type(case).__name__}; of a session, take session.case"
+        )
+    if log is not None and not isinstance(log, LogMark):
+        raise ArgumentError(
+            f"log must be a LogMark or None, not {type(log).__name__}; of a log, take log.mark"
+        )
     try:
         data = encode_case(case, log)
     except UnicodeEncodeError as error:

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from t2f_runtime.bundle.manifest_fields import Sha256
 from t2f_runtime.errors import ArgumentError
+from t2f_runtime.generator import MAXIMUM_FACES
 from t2f_runtime.identikit.exact import Doubles, slerp
 from t2f_runtime.identikit.given import finite_number
-from t2f_runtime.latent import Floats, draw_noise, on_hypersphere
+from t2f_runtime.latent import Floats, check_whole_number, draw_noise, on_hypersphere
 
 MAXIMUM_VALUES = 2**14
 """The longest condition or noise: far beyond any model's."""
@@ -249,10 +250,10 @@ def morph(first: Face, second: Face, count: int) -> tuple[Face, ...]:
     Args:
         first: Where it begins.
         second: Where it ends.
-        count: Number of faces, 2 or more.
+        count: Number of faces, 2 to 10,000.
 
     Raises:
-        ArgumentError: As `mix`, or the count is too small.
+        ArgumentError: As `mix`, or the count is out of range.
     """
     return tuple(mix(first, second, amount) for amount in morph_amounts(count))
 
@@ -261,8 +262,9 @@ def morph_amounts(count: int) -> tuple[float, ...]:
     """Where the faces of a morph lie between its ends.
 
     Raises:
-        ArgumentError: There are fewer than 2.
+        ArgumentError: The number is out of range.
     """
+    count = check_whole_number("count", count, largest=MAXIMUM_FACES)
     if count < 2:
         raise ArgumentError(f"a morph has both of its ends, so 2 faces or more, not {count}")
     return tuple(place / (count - 1) for place in range(count))

@@ -1,5 +1,6 @@
 """What callers give to operations: descriptions that go on, and numbers."""
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -50,6 +51,10 @@ def finite_number(name: str, value: float) -> float:
         ArgumentError: It is none.
     """
     is_number = isinstance(value, int | float | np.integer | np.floating)
-    if isinstance(value, bool) or not is_number or not np.isfinite(value):
+    try:
+        found = float(value) if is_number and not isinstance(value, bool) else math.nan
+    except OverflowError:  # nor does Python write whole numbers of thousands of digits
+        raise ArgumentError(f"{name} must be a number, not one of hundreds of digits") from None
+    if not math.isfinite(found):
         raise ArgumentError(f"{name} must be a number, not {value!r:.50}")
-    return float(value)
+    return found

@@ -24,7 +24,7 @@ from t2f_runtime.identikit.case_log import CaseLog, check_log, path_text
 from t2f_runtime.identikit.errors import CaseError
 from t2f_runtime.identikit.face import Face, first_face
 from t2f_runtime.identikit.log_chain import LogMark
-from t2f_runtime.identikit.studio import Drawing, Studio, picture_hash
+from t2f_runtime.identikit.studio import Drawing, Studio, picture_hash, studio_of
 from t2f_runtime.latent import check_whole_number
 
 _Session = TypeVar("_Session", bound="History")
@@ -67,14 +67,15 @@ class History:
 
         Raises:
             DescriptionError: The description cannot be read, is missing, or the model takes none.
-            ArgumentError: The seed is out of range.
+            ArgumentError: The seed is out of range, or what should be a generator, a log or a
+                studio is another thing.
             CaseError: The log has lines already, or cannot be written.
         """
         seed = check_whole_number("seed", seed)
         check_log(log)
         if log is not None:
             log.check_is_new()
-        studio = studio or Studio(generator)
+        studio = studio_of(generator, studio)
         manifest = generator.manifest
         face = first_face(
             () if description is None else (description,),
@@ -138,7 +139,7 @@ class History:
         if log is not None:
             log.check(saved.case, saved.log)
         left_out = saved.log if log is None else None
-        session = cls(saved.case, studio or Studio(generator), log, left_out)
+        session = cls(saved.case, studio_of(generator, studio), log, left_out)
         return session._noted("load", {"file": path_text(path)})
 
     def save(self, path: str | Path) -> None:

@@ -208,6 +208,11 @@ def read_log(path: str | Path, mark: LogMark | None = None) -> tuple[LogLine, ..
 
 def read_verified(path: Path, mark: LogMark | None) -> tuple[tuple[LogLine, ...], LogReport]:
     """Both what `read_log` and what `verify_log` give."""
+    if mark is not None and not isinstance(mark, LogMark):
+        raise ArgumentError(
+            f"mark must be a LogMark or None, not {type(mark).__name__}; of a hash on paper, it is "
+            "LogMark(lines=…, sha256=…)"
+        )
     raw, torn = _read(path)
     lines = tuple(_decode(path, number, data) for number, data in enumerate(raw, start=1))
     links = [

@@ -1,6 +1,6 @@
 """A session: the operations by which a witness's face is found, each giving a new session."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from msgspec.structs import replace
@@ -113,7 +113,8 @@ class Session(History):
         Raises:
             ArgumentError: There are none, one is named twice, or is not on the screen.
         """
-        if not isinstance(places, Iterable):
+        is_list = isinstance(places, Iterable)
+        if not is_list or isinstance(places, Set | Mapping):  # which have no first
             raise ArgumentError(
                 f"places must be a list of places, such as [3, 7], not {places!r:.50}"
             )

@@ -85,7 +85,8 @@ class Studio:
                 raise DescriptionError("this model draws from descriptions; give one")
             return Reading(mean=b"", deviation=b"")
         with self._lock:
-            known = self._readings.get(description) if takes_text else None
+            is_text = takes_text and isinstance(description, str)  # what is none is refused below
+            known = self._readings.get(description) if is_text else None
         if known is not None:
             return known
         mean, log_variance = self.generator.condition(description)
@@ -143,6 +144,33 @@ class Studio:
         return picture
 
 
+def studio_of(generator: Drawing, studio: Studio | None) -> Studio:
+    """The studio that a session is given; a new one where it is given none.
+
+    Raises:
+        ArgumentError: The generator is none, or the studio is none or of another bundle.
+    """
+    if studio is None:
+        return Studio(generator)
+    is_studio = isinstance(studio, Studio)
+    if not is_studio or studio.bundle_id != bundle_id_of(generator):
+        raise ArgumentError(
+            "studio must be a Studio of the same bundle as the generator, or None; of another "
+            "session, take session.studio"
+        )
+    return studio
+
+
 def bundle_id_of(generator: Drawing) -> str:
-    """The id of the bundle that a generator was loaded from; see `Bundle.bundle_id`."""
+    """The id of the bundle that a generator was loaded from; see `Bundle.bundle_id`.
+
+    Raises:
+        ArgumentError: It is no generator, such as a bundle or a queue.
+    """
+    is_generator = isinstance(getattr(generator, "manifest", None), Manifest)
+    if not is_generator or not hasattr(generator, "condition"):
+        raise ArgumentError(
+            f"generator must be a FaceGenerator, not {type(generator).__name__}; load one with: "
+            "FaceGenerator.load(bundle)"
+        )
     return identify(generator.manifest.files)

@@ -2,7 +2,15 @@
 
 import pytest
 
-from t2f_runtime import ArgumentError, Bundle, Cancellation, FaceGenerator, PublicKey
+from t2f_runtime import (
+    ArgumentError,
+    Bundle,
+    BundleError,
+    Cancellation,
+    FaceGenerator,
+    KeyFileError,
+    PublicKey,
+)
 from t2f_runtime.pictures.facts import read_picture
 from t2f_runtime.service import DynamicBatcher
 
@@ -45,7 +53,7 @@ def test_what_is_no_cancellation_does_not_end_the_queue(generator):
         assert batcher.submit("a man").result(timeout=60).shape == (8, 8, 3)
 
 
-@pytest.mark.parametrize("wait", ["3", None, True, float("inf")])
+@pytest.mark.parametrize("wait", ["3", None, True, float("inf"), 10**400])
 def test_a_wait_is_a_number_of_seconds(generator, wait):
     with pytest.raises(ArgumentError, match=r"wait_seconds is .*; it must be 0 or more"):
         DynamicBatcher(generator, faces_per_run=2, wait_seconds=wait)
@@ -66,3 +74,26 @@ def test_a_wait_is_a_number_of_seconds(generator, wait):
 def test_a_batch_is_a_list(generator, texts, seeds, message):
     with pytest.raises(ArgumentError, match=message):
         generator.generate_batch(texts, seeds=seeds)
+
+
+def test_seconds_may_be_no_number_of_hundreds_of_digits():
+    with pytest.raises(ArgumentError, match="seconds must be a number, 0 or more, not 1000"):
+        Cancellation(seconds=10**400)
+
+
+@pytest.mark.parametrize("precision", [["float32"], 16, None])
+def test_a_precision_is_one_of_the_bundle(tiny_bundle, precision):
+    with pytest.raises(BundleError, match=r"holds no networks of precision .*; it has: float32"):
+        FaceGenerator.load(tiny_bundle, precision=precision)
+
+
+@pytest.mark.parametrize("bundle", ["bundles/faces", None])
+def test_a_path_is_no_open_bundle(bundle):
+    with pytest.raises(ArgumentError, match=r"must be an open Bundle; .* FaceGenerator.load"):
+        FaceGenerator.from_bundle(bundle)
+
+
+@pytest.mark.parametrize("raw", [None, 32, "a" * 32])
+def test_a_key_is_bytes(raw):
+    with pytest.raises(KeyFileError, match=r"has 32 bytes, not .*PublicKey.read.path."):
+        PublicKey(raw)

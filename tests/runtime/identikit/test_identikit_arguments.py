@@ -4,7 +4,7 @@ from datetime import datetime, timezone
 
 import pytest
 
-from t2f_runtime import ArgumentError
+from t2f_runtime import ArgumentError, Bundle, DescriptionError
 from t2f_runtime.identikit import (
     CaseLog,
     Session,
@@ -21,6 +21,7 @@ from t2f_runtime.identikit import (
     sign_picture,
     verify_log,
 )
+from t2f_runtime.service import DynamicBatcher
 
 NOW = datetime(2026, 11, 24, 9, 30, tzinfo=timezone.utc)
 
@@ -35,6 +36,12 @@ def session(generator):
     [
         (lambda session: session.choose(1), r"places must be a list of places, .*, not 1"),
         (lambda session: session.choose(None), r"places must be a list of places, .*, not None"),
+        (lambda session: session.choose({3, 1}), r"places must be a list of places, .*, not .1, 3"),
+        (lambda session: session.case.path(9), "number is 9; it must be 0 to 1"),
+        (lambda session: session.case.face(None), "this case has no face None; one is named like"),
+        (lambda session: session.mix(0, 1, 10**400), "amount must be a number, not one of hundre"),
+        (lambda session: morph(*session.screen[:2], 10**9), "count is 1000000000; it must be 0 to"),
+        (lambda session: morph(*session.screen[:2], None), "count must be a whole number, not No"),
         (lambda session: session.choose([0]).more(None), "words must be text .str., not NoneType"),
         (lambda session: session.choose([0]).less(3), "words must be text .str., not int"),
         (lambda session: session.direction(b"older"), "words must be text .str., not bytes"),
@@ -50,6 +57,51 @@ def session(generator):
 def test_an_operation_says_what_it_takes(session, operate, message):
     with pytest.raises(ArgumentError, match=message):
         operate(session)
+
+
+@pytest.mark.parametrize("wrong", [None, "bundles/faces", Bundle, DynamicBatcher])
+@pytest.mark.parametrize(
+    "take",
+    [
+        lambda session, wrong, path: Session.start("a man", wrong),
+        lambda session, wrong, path: Session.load(path / "a.case", wrong),
+        lambda session, wrong, path: session.case.check(wrong),
+        lambda session, wrong, path: explain(wrong, session.face),
+        lambda session, wrong, path: export_picture(path / "a.png", wrong, session.face, time=NOW),
+    ],
+)
+def test_what_is_no_generator_is_refused(session, generator, tiny_bundle, tmp_path, take, wrong):
+    session.save(tmp_path / "a.case")
+    if wrong is Bundle:
+        wrong = Bundle.open(tiny_bundle)
+    if wrong is DynamicBatcher:
+        with DynamicBatcher(generator) as wrong:
+            pass
+    with pytest.raises(ArgumentError, match=r"generator must be a FaceGenerator, not \w+; load"):
+        take(session, wrong, tmp_path)
+
+
+def test_a_studio_is_one_of_the_bundle_of_the_generator(generator, textless):
+    for studio in (5, generator, Session.start(None, textless).studio):
+        with pytest.raises(ArgumentError, match="studio must be a Studio of the same bundle as"):
+            Session.start("a man", generator, studio=studio)
+
+
+def test_what_is_no_text_is_no_description(session):
+    with pytest.raises(DescriptionError, match=r"a description must be text .str., not bytearray"):
+        session.choose([0]).describe(bytearray())
+
+
+@pytest.mark.parametrize("wrong", ["0" * 64, 5])
+def test_a_hash_is_no_mark_and_a_session_no_case(session, tmp_path, wrong):
+    CaseLog.open(tmp_path / "a.log")
+    with pytest.raises(ArgumentError, match=r"mark must be a LogMark or None, not .*LogMark.lines"):
+        verify_log(tmp_path / "a.log", wrong)
+    with pytest.raises(ArgumentError, match=r"log must be a LogMark or None, not .*log.mark"):
+        save_case(tmp_path / "a.case", session.case, wrong)
+    with pytest.raises(ArgumentError, match=r"case must be a Case, not Session; .*session.case"):
+        save_case(tmp_path / "a.case", session)
+    assert not (tmp_path / "a.case").exists()
 
 
 @pytest.mark.parametrize("path", [None, 17, b"file"])
