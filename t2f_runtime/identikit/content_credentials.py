@@ -33,7 +33,9 @@ if TYPE_CHECKING:
 _PNG: Final = "image/png"
 _MAXIMUM_KEY_BYTES: Final = 2**20
 _CURVES: Final = {"secp256r1": "es256", "secp384r1": "es384", "secp521r1": "es512"}
-_KEPT_OUT: Final = {"builder": {"thumbnail": {"enabled": False}}}
+_OFFLINE: Final = {"remote_manifest_fetch": False, "ocsp_fetch": False}
+"""Left alone, C2PA's library asks for credentials at whatever address a picture names."""
+_SIGNING: Final = {"builder": {"thumbnail": {"enabled": False}}, "verify": _OFFLINE}
 """A thumbnail would be a JPEG of the face, larger than most faces."""
 
 
@@ -115,7 +117,7 @@ def sign_picture(
     algorithm, key = _open_key(private_key, password, certificate, chain)
     signed = io.BytesIO()
     try:
-        settings = c2pa.Settings.from_dict(_KEPT_OUT)
+        settings = c2pa.Settings.from_dict(_SIGNING)
         info = c2pa.C2paSignerInfo(algorithm, chain, key, None)
         with (
             c2pa.Context(settings) as context,
@@ -133,6 +135,8 @@ def sign_picture(
 
 def read_credentials(path: str | Path, *, trusted: Sequence[str | Path] = ()) -> Credentials:
     """Checks the content credentials of a picture of T2F, and says what is in them.
+
+    Nothing is fetched: credentials that lie elsewhere, at an address in the picture, are none.
 
     Example:
         Where `signed` is the path of a picture that somebody signed:
@@ -156,7 +160,7 @@ def read_credentials(path: str | Path, *, trusted: Sequence[str | Path] = ()) ->
     path = check_path("the picture", path)
     content = _read(path)
     anchors = b"\n".join(_read_key_file(anchor) for anchor in trusted).decode(errors="replace")
-    settings: dict[str, Any] = {"verify": {"verify_trust": True}}
+    settings: dict[str, Any] = {"verify": {"verify_trust": True, **_OFFLINE}}
     if trusted:
         settings["trust"] = {"trust_anchors": anchors}
     try:

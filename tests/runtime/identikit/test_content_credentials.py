@@ -1,14 +1,19 @@
 import datetime as dt
 import importlib.util
+import socket
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 from certificate_authority import Authority
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from t2f_runtime import KeyFileError, MissingPackageError, PictureError
 from t2f_runtime.identikit import Session, export_picture, read_picture
 from t2f_runtime.identikit.content_credentials import read_credentials, sign_picture
+from t2f_runtime.pictures.facts import XMP_KEYWORD
 from t2f_runtime.pictures.files import save_picture
 
 NOW = dt.datetime(2026, 11, 24, 9, 30, tzinfo=dt.timezone.utc)
@@ -172,3 +177,25 @@ def test_a_missing_package_is_told_with_its_extra(tmp_path, monkeypatch):
     ):
         with pytest.raises(MissingPackageError, match=r"'c2pa'; .*pip install 't2f\[c2pa\]'"):
             call()
+
+
+@needs_c2pa
+def test_no_address_in_a_picture_is_asked_for_credentials(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0.1)
+        where = f"http://127.0.0.1:{server.getsockname()[1]}/credentials.c2pa"
+        chunks = PngInfo()
+        chunks.add_itxt(
+            XMP_KEYWORD,
+            '<x:xmpmeta xmlns:x="adobe:ns:meta/">'
+            '<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description '
+            f'xmlns:dcterms="http://purl.org/dc/terms/" dcterms:provenance="{where}"/>'
+            "</rdf:RDF></x:xmpmeta>",
+        )
+        Image.new("RGB", (8, 8)).save(tmp_path / "face.png", pnginfo=chunks)
+        with ThreadPoolExecutor() as threads:
+            reading = threads.submit(read_credentials, tmp_path / "face.png")
+            with pytest.raises(TimeoutError):  # nobody connects
+                server.accept()
+            with pytest.raises(PictureError, match="has no content credentials that can be read"):
+                reading.result(timeout=60)
