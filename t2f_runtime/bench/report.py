@@ -13,6 +13,9 @@ from t2f_runtime.bench.stages import Stage
 
 SCHEMA_VERSION: Final = 1
 
+_MAXIMUM_BYTES: Final = 2**26
+"""Longer files are refused: a report of every engine is a hundredth of it."""
+
 
 class MachineFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What the numbers depend on beside the program."""
@@ -142,7 +145,10 @@ class BenchReport(msgspec.Struct, frozen=True, kw_only=True):
             BenchError: It cannot be read, or is none of this schema.
         """
         try:
-            data = path.read_bytes()
+            with path.open("rb") as file:
+                data = file.read(_MAXIMUM_BYTES + 1)
+            if len(data) > _MAXIMUM_BYTES:
+                raise BenchError(f"{path} is no report of t2f bench: it is too long")
             if "report" in msgspec.json.decode(data, type=dict[str, msgspec.Raw]):
                 return msgspec.json.decode(data, type=_Compared).report
             return msgspec.json.decode(data, type=cls)
@@ -150,7 +156,7 @@ class BenchReport(msgspec.Struct, frozen=True, kw_only=True):
             raise BenchError(
                 f"the report {path} cannot be read: {error.strerror or error}"
             ) from error
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise BenchError(
                 f"{path} is no report of t2f bench, schema {SCHEMA_VERSION}: {error}; "
                 "make one with: t2f bench BUNDLE --json"

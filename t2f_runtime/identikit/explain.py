@@ -145,9 +145,8 @@ def explain(generator: Drawing, face: Face) -> Explanation:
     (description,) = face.descriptions
     found = split_compounds(description)
     if not 2 <= len(found) <= MAXIMUM_WORDS:
-        raise DescriptionError(
-            f"the description has {len(found)} words; 2 to {MAXIMUM_WORDS} can be compared"
-        )
+        has = "1 word" if len(found) == 1 else f"{len(found)} words"
+        raise DescriptionError(f"the description has {has}; 2 to {MAXIMUM_WORDS} can be compared")
     without = [
         replace(face, reading=studio.read(leave_out(description, word.start, word.end)))
         for word in found

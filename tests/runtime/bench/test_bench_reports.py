@@ -94,11 +94,21 @@ def test_rounds_that_cannot_be_compared_are_refused(tmp_path, rounds):
         BenchReport.read(tmp_path / "report.json")
 
 
-@pytest.mark.parametrize("content", [b"", b"{}", b"\xff", b'{"schema_version": 2}', b"[1]"])
+@pytest.mark.parametrize(
+    "content", [b"", b"{}", b"\xff", b'{"schema_version": 2}', b"[1]", b'{"a":' * 10**5]
+)
 def test_what_is_no_report_is_refused(tmp_path, content):
     path = tmp_path / "other.json"
     path.write_bytes(content)
     with pytest.raises(BenchError, match=r"other\.json is no report of t2f bench, schema 1: "):
+        BenchReport.read(path)
+
+
+def test_a_file_without_end_is_not_read_to_its_end(tmp_path):
+    path = tmp_path / "long.json"
+    with path.open("wb") as file:
+        file.truncate(2**26 + 1)
+    with pytest.raises(BenchError, match=r"long\.json is no report of t2f bench: it is too long"):
         BenchReport.read(path)
 
 

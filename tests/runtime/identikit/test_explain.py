@@ -136,10 +136,12 @@ def test_without_a_list_of_words_nobody_says_what_was_seen(explained):
     assert not any(word.is_chance for word in explained.words)
 
 
-@pytest.mark.parametrize(("text", "words"), [("man", 1), ("?!", 0), (" ".join(["a"] * 129), 129)])
+@pytest.mark.parametrize(
+    ("text", "words"), [("man", "1 word"), ("?!", "0 words"), (" ".join(["a"] * 129), "129 words")]
+)
 def test_there_must_be_words_to_compare(generator, text, words):
     face = Session.start("a man", generator, seed=1).face
-    with pytest.raises(DescriptionError, match=rf"has {words} words; 2 to 128 can be compared"):
+    with pytest.raises(DescriptionError, match=rf"has {words}; 2 to 128 can be compared"):
         explain(generator, replace(face, descriptions=(text,)))
 
 
