@@ -1,7 +1,7 @@
 """The command `t2f bench`."""
 
 from pathlib import Path
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 import click
 import msgspec
@@ -20,6 +20,9 @@ from t2f_runtime.commands.options import (
     read_trusted,
 )
 from t2f_runtime.commands.progress import Progress
+
+if TYPE_CHECKING:
+    from t2f_runtime.bench.report import BenchReport
 
 _DEFAULTS = BenchPlan()
 
@@ -120,10 +123,9 @@ def bench(  # noqa: PLR0913, PLR0917 (options arrive as arguments)
       t2f bench BUNDLE --compare before.json
     """  # noqa: D301 (click's mark is the backspace)
     # Here, so that `t2f --help` and the other commands need none of it.
-    from t2f_runtime.bench.comparison import check_comparable, compare_reports  # noqa: PLC0415
+    from t2f_runtime.bench.comparison import check_comparable  # noqa: PLC0415
     from t2f_runtime.bench.report import BenchReport, check_report_path  # noqa: PLC0415
     from t2f_runtime.bench.running import Bench  # noqa: PLC0415
-    from t2f_runtime.bench.table import describe, describe_comparison  # noqa: PLC0415
 
     check_device(engines, device)
     # Read before minutes are spent on what it would be compared with.
@@ -148,7 +150,28 @@ def bench(  # noqa: PLR0913, PLR0917 (options arrive as arguments)
         report = Bench(bundle, opened, plan, key_files=key_files, tell=tell.say).run()
     finally:
         tell.clear()
-    comparison = None if old is None else compare_reports(old, report, margin=margin)
+    try:
+        is_worse = _show(report, old, margin=margin, as_json=as_json)
+    finally:  # whatever becomes of one place, the other gets what took minutes to measure
+        if output is not None:
+            report.write(output)
+    if is_worse:
+        click.get_current_context().exit(1)
+
+
+def _show(
+    report: "BenchReport", old: "BenchReport | None", *, margin: float, as_json: bool
+) -> bool:
+    """Prints the report, and what became of the old one's numbers; whether anything is worse."""
+    from t2f_runtime.bench.comparison import compare_reports  # noqa: PLC0415 (as above)
+    from t2f_runtime.bench.errors import BenchError  # noqa: PLC0415 (as above)
+    from t2f_runtime.bench.table import describe, describe_comparison  # noqa: PLC0415 (as above)
+
+    comparison, failure = None, None
+    try:
+        comparison = None if old is None else compare_reports(old, report, margin=margin)
+    except BenchError as error:  # not before the report is printed, which is as good without
+        failure = error
     if as_json:
         both = report if comparison is None else {"report": report, "comparison": comparison}
         click.echo(msgspec.json.format(msgspec.json.encode(both), indent=2))
@@ -159,9 +182,8 @@ def bench(  # noqa: PLR0913, PLR0917 (options arrive as arguments)
             click.echo()
             for line in describe_comparison(comparison, margin=margin):
                 click.echo(printable(line))
-    if output is not None:  # last, so that a full disk loses nothing that was measured
-        report.write(output)
-    if comparison is not None and any(
+    if failure is not None:
+        raise failure
+    return comparison is not None and any(
         case.difference.outcome == "worse" for case in comparison.cases
-    ):
-        click.get_current_context().exit(1)
+    )

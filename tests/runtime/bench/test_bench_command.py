@@ -87,6 +87,33 @@ def test_a_report_that_cannot_be_written_is_printed_all_the_same(
     assert "Error: disk full" in result.output
 
 
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_a_report_that_cannot_be_compared_is_printed_and_written_all_the_same(
+    tiny_bundle, tmp_path, old, form
+):
+    fields = json.loads(old.read_text())
+    fields["cases"][0]["batch"] = 7
+    (tmp_path / "old.json").write_text(json.dumps(fields))
+    place = tmp_path / "new.json"
+    result = run(tiny_bundle, *QUICK, *form, "--compare", tmp_path / "old.json", "-o", place)
+    assert result.exit_code == 1
+    assert "the two reports have nothing in common" in result.output
+    assert ('"schema_version": 1' if form else "Text to RGB") in result.stdout
+    assert BenchReport.read(place).cases
+
+
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_a_report_that_cannot_be_printed_is_written_all_the_same(
+    tiny_bundle, tmp_path, monkeypatch, form
+):
+    def fail(*_arguments, **_options):
+        raise BrokenPipeError
+
+    monkeypatch.setattr("t2f_runtime.commands.bench.click.echo", fail)
+    assert run(tiny_bundle, *QUICK, *form, "-o", tmp_path / "x.json").exit_code != 0
+    assert BenchReport.read(tmp_path / "x.json").cases
+
+
 def test_what_the_bundle_has_not_is_an_error(tiny_bundle):
     result = run(tiny_bundle, *QUICK, "--precision", "int8")
     assert result.exit_code == 1
