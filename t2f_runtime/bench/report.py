@@ -68,6 +68,11 @@ class CaseResult(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the warm-up ended because its runs took equally long."""
     joules_per_face: float | None
     """Energy, of all that the meter sees; None where there is no meter."""
+    peak_bytes: int | None = None
+    """The most memory that the process had at a time, with this batch and all smaller ones; None
+    where the system does not tell."""
+    device_bytes: int | None = None
+    """What of the GPU's memory became less free meanwhile; None on a CPU."""
 
 
 class EngineResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,9 +85,11 @@ class EngineResult(msgspec.Struct, frozen=True, kw_only=True):
     cold_start: list[float]
     """Seconds from the process's start to its first face, one a start."""
     peak_bytes: int | None
-    """The most memory that the process had at a time; None where the system does not tell."""
+    """The most memory that the process had at a time, with all batches; None where the system does
+    not tell."""
     device_bytes: int | None
-    """What of the GPU's memory became less free while it loaded and drew; None on a CPU."""
+    """What of the GPU's memory became less free while it loaded and was warmed up, before the next
+    engine loaded; None on a CPU."""
     pinned_to: list[int] | None
     """The CPUs that the process was held to; None where the system holds none."""
 

@@ -85,6 +85,8 @@ class _Case:
             warm_up_runs=self.warm_up.runs,
             is_steady=self.warm_up.is_steady,
             joules_per_face=None if self.meter is None else self.joules / faces,
+            peak_bytes=self.warm_up.peak_bytes,
+            device_bytes=self.warm_up.device_bytes,
         )
 
 
@@ -259,9 +261,10 @@ class Bench:
         return [case for case in cases if case.side not in failed]
 
     def _note_memory(self, case: _Case, answer: Answer) -> None:
+        # Not what is free on the GPU: by now, the engines that loaded later have their part of it.
         key = case.options.engine, case.options.precision
         self._engines[key] = msgspec.structs.replace(
-            self._engines[key], peak_bytes=answer.peak_bytes, device_bytes=answer.device_bytes
+            self._engines[key], peak_bytes=answer.peak_bytes
         )
 
     def _skip(self, engine: str, precision: str | None, reason: str) -> None:

@@ -16,6 +16,10 @@ STEADY: Final = 0.02
 MOST_WINDOWS: Final = 20
 """Windows after which it is over without."""
 
+ENOUGH_FOR_P90: Final = 10
+ENOUGH_FOR_P99: Final = 100
+"""Timings of which one in ten, or one in a hundred, is one at least."""
+
 FAR_OUT: Final = 3.0
 """Interquartile ranges over the upper quartile from which a timing is an outlier."""
 
@@ -31,10 +35,10 @@ class Spread(msgspec.Struct, frozen=True, kw_only=True):
 
     p50: float
     """Median."""
-    p90: float
-    """Nine of ten are no longer."""
-    p99: float
-    """99 of 100 are no longer."""
+    p90: float | None
+    """Nine of ten are no longer; None of fewer than ten timings."""
+    p99: float | None
+    """99 of 100 are no longer; None of fewer than a hundred, whose longest would stand for it."""
     outliers: int
     """How many are far out. They are counted in all the others."""
     count: int
@@ -43,6 +47,9 @@ class Spread(msgspec.Struct, frozen=True, kw_only=True):
 
 def spread(seconds: Sequence[float]) -> Spread:
     """Percentiles, by linear interpolation, and outliers.
+
+    A percentile of fewer timings than have one beyond it would be little but the longest of them,
+    and the more so the fewer there are: there is none.
 
     Source of what counts as one: Tukey, Exploratory Data Analysis (1977), section 2E, "far out":
     beyond the outer fence, 3 interquartile ranges over the upper quartile.
@@ -53,7 +60,14 @@ def spread(seconds: Sequence[float]) -> Spread:
     p25, p50, p75, p90, p99 = np.percentile(seconds, [25, 50, 75, 90, 99]).tolist()
     fence = p75 + FAR_OUT * (p75 - p25)
     outliers = int(np.count_nonzero(np.asarray(seconds) > fence))
-    return Spread(p50=p50, p90=p90, p99=p99, outliers=outliers, count=len(seconds))
+    count = len(seconds)
+    return Spread(
+        p50=p50,
+        p90=p90 if count >= ENOUGH_FOR_P90 else None,
+        p99=p99 if count >= ENOUGH_FOR_P99 else None,
+        outliers=outliers,
+        count=count,
+    )
 
 
 def warm_up(run: Callable[[], float]) -> tuple[int, bool]:

@@ -1,12 +1,12 @@
 """Reports as text."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
 from t2f_runtime.bench.comparison import Comparison
 from t2f_runtime.bench.report import BenchReport, CaseResult, EngineResult, MachineFacts
-from t2f_runtime.bench.samples import FAR_OUT, SIGNIFICANCE
+from t2f_runtime.bench.samples import ENOUGH_FOR_P90, ENOUGH_FOR_P99, FAR_OUT, SIGNIFICANCE
 from t2f_runtime.bench.stages import PARTS
 
 _MIB = 2**20
@@ -17,12 +17,47 @@ def describe(report: BenchReport) -> Iterator[str]:
     yield from _describe_machine(report)
     yield ""
     yield "Text to RGB, milliseconds a run"
-    energy = ["J/face"] if report.meter else []
-    head = ["engine", "precision", "batch", "p50", "p90", "p99", "faces/s", *energy, "outliers"]
-    rows = [_whole(case, has_energy=bool(energy)) for case in report.cases]
-    yield from aligned([head, *rows])
+    yield from _describe_whole(report)
     yield ""
     yield "Its stages, median milliseconds a run"
+    yield from _describe_stages(report)
+    yield ""
+    yield "Once an engine, in a process of its own"
+    yield from aligned(
+        [["engine", "precision", "cold start ms", "held to CPUs"], *map(_once, report.engines)]
+    )
+    yield from _explain_whole(report)
+    by_reason: dict[str, list[str]] = {}
+    for entry in report.not_run:
+        name = entry.engine if entry.precision is None else f"{entry.engine} {entry.precision}"
+        by_reason.setdefault(entry.reason, []).append(name)
+    for reason, names in by_reason.items():
+        yield f"not run: {', '.join(names)}: {reason}"
+
+
+def _describe_whole(report: BenchReport) -> list[str]:
+    columns: dict[str, Callable[[CaseResult], str]] = {
+        "p50": lambda case: _milliseconds(case.stages["whole"].p50),
+        "p90": lambda case: _milliseconds(case.stages["whole"].p90),
+        "p99": lambda case: _milliseconds(case.stages["whole"].p99),
+        "faces/s": lambda case: f"{case.faces_per_second:.1f}",
+    }
+    if report.meter:
+        columns["J/face"] = lambda case: _joules(case.joules_per_face)
+    columns["peak MiB"] = lambda case: _mebibytes(case.peak_bytes)
+    if any(case.device_bytes is not None for case in report.cases):
+        columns["GPU MiB"] = lambda case: _mebibytes(case.device_bytes)
+    columns["outliers"] = lambda case: (
+        f"{case.stages['whole'].outliers} of {case.stages['whole'].count}"
+    )
+    rows = [
+        [case.engine, case.precision, str(case.batch), *(tell(case) for tell in columns.values())]
+        for case in report.cases
+    ]
+    return aligned([["engine", "precision", "batch", *columns], *rows])
+
+
+def _describe_stages(report: BenchReport) -> Iterator[str]:
     on_gpu = ["GPU"] if any(case.gpu is not None for case in report.cases) else []
     yield from aligned(
         [
@@ -32,14 +67,10 @@ def describe(report: BenchReport) -> Iterator[str]:
     )
     if on_gpu:
         yield "GPU: what of draw is the GPU's, by CUDA's events, with its copies to and fro"
-    yield ""
-    yield "Once an engine, in a process of its own"
-    yield from aligned(
-        [
-            ["engine", "precision", "cold start ms", "peak MiB", "GPU MiB", "held to CPUs"],
-            *map(_once, report.engines),
-        ]
-    )
+
+
+def _explain_whole(report: BenchReport) -> Iterator[str]:
+    """What is to be known of the first table."""
     for case in report.cases:
         if not case.is_steady:
             yield (
@@ -51,12 +82,13 @@ def describe(report: BenchReport) -> Iterator[str]:
             f"outliers: runs over the upper quartile by more than {FAR_OUT:g} interquartile "
             "ranges; all other columns count them"
         )
-    by_reason: dict[str, list[str]] = {}
-    for entry in report.not_run:
-        name = entry.engine if entry.precision is None else f"{entry.engine} {entry.precision}"
-        by_reason.setdefault(entry.reason, []).append(name)
-    for reason, names in by_reason.items():
-        yield f"not run: {', '.join(names)}: {reason}"
+    if any(case.stages["whole"].p99 is None for case in report.cases):
+        yield (
+            f"p90 and p99: told of {ENOUGH_FOR_P90} and {ENOUGH_FOR_P99} runs or more; longer "
+            "turns have more: --seconds"
+        )
+    if any(case.peak_bytes is not None for case in report.cases):
+        yield "peak MiB: of the process, with this batch and all smaller ones"
 
 
 def describe_comparison(comparison: Comparison, *, margin: float) -> Iterator[str]:
@@ -135,20 +167,6 @@ def _name(case: CaseResult) -> str:
     return f"{case.engine} {case.precision} batch {case.batch}"
 
 
-def _whole(case: CaseResult, *, has_energy: bool) -> list[str]:
-    whole = case.stages["whole"]
-    energy = "-" if case.joules_per_face is None else f"{case.joules_per_face:.3f}"
-    return [
-        case.engine,
-        case.precision,
-        str(case.batch),
-        *(_milliseconds(value) for value in (whole.p50, whole.p90, whole.p99)),
-        f"{case.faces_per_second:.1f}",
-        *([energy] if has_energy else []),
-        f"{whole.outliers} of {whole.count}",
-    ]
-
-
 def _stages(case: CaseResult, *, has_gpu: bool) -> list[str]:
     times = [_milliseconds(case.stages[stage].p50) for stage in PARTS]
     if has_gpu:
@@ -162,14 +180,16 @@ def _once(engine: EngineResult) -> list[str]:
         engine.engine,
         engine.precision,
         f"{np.median(engine.cold_start) * 1000:.0f}",
-        _mebibytes(engine.peak_bytes),
-        _mebibytes(engine.device_bytes),
         "-" if pinned is None else ",".join(map(str, pinned)),
     ]
 
 
-def _milliseconds(seconds: float) -> str:
-    return f"{seconds * 1000:.3f}"
+def _milliseconds(seconds: float | None) -> str:
+    return "-" if seconds is None else f"{seconds * 1000:.3f}"
+
+
+def _joules(joules: float | None) -> str:
+    return "-" if joules is None else f"{joules:.3f}"
 
 
 def _mebibytes(size: int | None) -> str:

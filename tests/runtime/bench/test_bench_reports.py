@@ -27,7 +27,7 @@ MACHINE = MachineFacts(
 )
 
 
-def case(*, batch=1, scale=1.0, joules=None, is_steady=True, gpu=None):
+def case(*, batch=1, scale=1.0, joules=None, is_steady=True, gpu=None, device_bytes=None):
     rounds = [scale * (2e-3 + 1e-6 * number) for number in range(20)]
     return CaseResult(
         engine="onnx-cpu",
@@ -42,6 +42,8 @@ def case(*, batch=1, scale=1.0, joules=None, is_steady=True, gpu=None):
         warm_up_runs=20,
         is_steady=is_steady,
         joules_per_face=joules,
+        peak_bytes=90 * 2**20,
+        device_bytes=device_bytes,
     )
 
 
@@ -163,8 +165,13 @@ def test_the_table_says_where_what_and_what_not():
         ),
     ]
     text = "\n".join(lines)
-    assert "onnx-cpu  float32        1  2.010  2.017  2.019    500.0   0.500   0 of 20" in text
-    assert "onnx-cpu  float32              350        90        -           0,1" in text
+    assert (
+        "onnx-cpu  float32        1  2.010  2.017    -    500.0   0.500        90   0 of 20" in text
+    )
+    assert "onnx-cpu  float32              350           0,1" in text
+    assert "p90 and p99: told of 10 and 100 runs or more" in text
+    assert "peak MiB: of the process, with this batch and all smaller ones" in text
+    assert "GPU MiB" not in text
     assert "onnx-cpu float32 batch 1: not steady after 20 runs" in text
     assert lines[-1] == "not run: tensorrt, onnx-cuda: no GPU; buy one"
 
@@ -176,6 +183,21 @@ def test_the_table_tells_what_is_the_gpus_where_a_gpu_draws():
     assert lines[place + 1].endswith("1.000")
     assert lines[place + 2].endswith("-")
     assert lines[place + 3].startswith("GPU: what of draw is the GPU's, by CUDA's events")
+
+
+def test_the_table_tells_the_gpus_memory_of_each_batch():
+    lines = list(describe(report(case(device_bytes=300 * 2**20), case(batch=4))))
+    place = next(number for number, line in enumerate(lines) if "GPU MiB" in line)
+    assert lines[place].endswith("peak MiB  GPU MiB  outliers")
+    assert lines[place + 1].endswith("      90      300   0 of 20")
+    assert lines[place + 2].endswith("      90        -   0 of 20")
+
+
+def test_a_report_without_the_memory_of_each_batch_is_read(tmp_path):
+    fields = msgspec.to_builtins(report(case()))
+    del fields["cases"][0]["peak_bytes"], fields["cases"][0]["device_bytes"]
+    (tmp_path / "old.json").write_bytes(msgspec.json.encode(fields))
+    assert BenchReport.read(tmp_path / "old.json").cases[0].peak_bytes is None
 
 
 def test_the_comparison_says_by_which_test():

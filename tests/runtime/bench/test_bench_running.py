@@ -143,6 +143,30 @@ def test_a_batch_that_fails_leaves_those_that_do_not(tiny_bundle, monkeypatch):
     assert len(report.engines) == 1
 
 
+class GrowingSide(Side):
+    """A process that sees a GPU whose memory others fill, too, as soon as turns begin."""
+
+    def __init__(self):
+        super().__init__(fails_at=1000)
+
+    def ask(self, request):
+        answer = super().ask(request)
+        size = request.batch * 2**20
+        return msgspec.structs.replace(
+            answer, peak_bytes=size, device_bytes=size if request.warm_up else 2**40
+        )
+
+
+def test_memory_is_told_of_each_batch_and_the_gpus_before_other_engines_load(
+    tiny_bundle, monkeypatch
+):
+    monkeypatch.setattr("t2f_runtime.bench.running.SideProcess", GrowingSide())
+    report = Bench(tiny_bundle, Bundle.open(tiny_bundle), QUICK).run()
+    assert [case.peak_bytes for case in report.cases] == [2**20, 2 * 2**20]
+    assert [case.device_bytes for case in report.cases] == [2**20, 2 * 2**20]
+    assert report.engines[0].device_bytes == 2 * 2**20
+
+
 def test_engines_that_all_fail_while_they_are_timed_are_an_error(tiny_bundle, monkeypatch):
     monkeypatch.setattr("t2f_runtime.bench.running.SideProcess", Side(fails_at=1, in_turns=True))
     with pytest.raises(BenchError, match="nothing that was asked for runs here: onnx-cpu: out of"):

@@ -15,11 +15,20 @@ def test_outliers_are_beyond_the_outer_fence_and_counted_in():
     assert spread([1.0, 2, 3, 4, 10]).outliers == 0
     found = spread([1.0, 2, 3, 4, 10.5])
     assert found.outliers == 1
-    assert found.p99 == pytest.approx(4 + 6.5 * 0.96)
+    twenty = spread([*[1.0] * 5, *[2.0] * 9, *[4.0] * 5, 104.0])
+    assert twenty.outliers == 1
+    assert twenty.p90 == 4
 
 
-def test_one_timing_has_a_spread():
-    assert spread([2.0]).p99 == 2
+@pytest.mark.parametrize(
+    ("count", "has_p90", "has_p99"),
+    [(1, False, False), (9, False, False), (10, True, False), (99, True, False), (100, True, True)],
+)
+def test_a_percentile_of_too_few_timings_is_none(count, has_p90, has_p99):
+    found = spread([2.0] * count)
+    assert found.p50 == 2
+    assert found.p90 == (2 if has_p90 else None)
+    assert found.p99 == (2 if has_p99 else None)
 
 
 def run_of(medians):
