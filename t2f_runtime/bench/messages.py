@@ -46,6 +46,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     """For how long; one run at the least."""
     warm_up: bool = False
     """Whether to run until the runs are steady instead."""
+    yardstick: bool = False
+    """Whether to do the work of `t2f_runtime.bench.yardstick` instead, and draw nothing."""
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,12 +58,17 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     gpu_seconds: list[float]
     """What the generator took in each of these runs by the GPU's own clock; none where it tells
     none."""
+    waited: list[float]
+    """Seconds that all threads waited for a CPU in each of these runs; none where the system does
+    not tell."""
     runs: int
     """How many runs there were."""
     is_steady: bool
     """Of a warm-up: whether it became steady."""
     peak_bytes: int | None
     """The most memory that the process had at a time, so far."""
+    yardstick: float | None = None
+    """Seconds of the yardstick; None where it was not asked for."""
     device_bytes: int | None
     """By how much less of the GPU's memory is free than before it loaded."""
     error: str | None = None

@@ -60,6 +60,13 @@ class CaseResult(msgspec.Struct, frozen=True, kw_only=True):
     `draw` that is the GPU's. None on a CPU, and in ONNX Runtime, whose stream is its own."""
     rounds: Annotated[list[Annotated[float, Meta(gt=0)]], Meta(min_length=1)]
     """Seconds of one whole run, the median of each round: what is compared."""
+    least_rounds: list[Annotated[float, Meta(ge=0)]] | None = None
+    """The same of every run less the seconds that its threads waited for a CPU: what it takes at
+    the least on an idle machine. None where the system does not tell."""
+    waited_share: float | None = None
+    """Seconds that threads waited for a CPU over those of all runs, of all threads together."""
+    yardstick: Annotated[float, Meta(gt=0)] | None = None
+    """Seconds of the work of `t2f_runtime.bench.yardstick` just before the turns; their median."""
     faces_per_second: float
     """Faces over the time of all runs."""
     warm_up_runs: int

@@ -4,7 +4,6 @@ import os
 import random
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Final, get_args
@@ -12,6 +11,7 @@ from typing import Final, get_args
 import msgspec
 
 from t2f_runtime import __version__
+from t2f_runtime.bench.case import Case
 from t2f_runtime.bench.energy import Meter, find_meter
 from t2f_runtime.bench.errors import BenchError
 from t2f_runtime.bench.machine import look_at_machine, megahertz
@@ -20,14 +20,11 @@ from t2f_runtime.bench.plan import BenchPlan as BenchPlan  # noqa: PLC0414 (take
 from t2f_runtime.bench.report import (
     SCHEMA_VERSION,
     BenchReport,
-    CaseResult,
     EngineResult,
     MachineFacts,
     NotRun,
 )
-from t2f_runtime.bench.samples import spread
 from t2f_runtime.bench.side_process import SideProcess
-from t2f_runtime.bench.stages import STAGES, Seconds, median_of
 from t2f_runtime.bundle.bundle import Bundle
 from t2f_runtime.engines.names import CPU_ENGINES, EngineName
 from t2f_runtime.engines.probe import EngineState, probe_engine
@@ -36,58 +33,6 @@ from t2f_runtime.processors import usable_cpus
 _SLOW_TO_LOAD: Final[tuple[EngineName, ...]] = ("onnx-tensorrt",)
 
 Probe = Callable[[EngineName, int], EngineState]
-
-
-@dataclass(slots=True)
-class _Case:
-    """What has been measured of one engine, precision and batch so far."""
-
-    side: SideProcess
-    options: SideOptions
-    batch: int
-    meter: Meter | None
-    warm_up: Answer
-    samples: list[Seconds] = field(default_factory=list)
-    gpu_seconds: list[float] = field(default_factory=list)
-    rounds: list[float] = field(default_factory=list)
-    joules: float = 0.0
-
-    def take_turn(self, seconds: float) -> Answer:
-        """Draws for some seconds.
-
-        Raises:
-            BenchError: The engine failed.
-        """
-        request = Request(batch=self.batch, seconds=seconds)
-        answers: list[Answer] = []
-        if self.meter is None:
-            answers.append(self.side.ask(request))
-        else:
-            self.joules += self.meter.measure(lambda: answers.append(self.side.ask(request)))
-        self.samples += answers[0].samples
-        self.gpu_seconds += answers[0].gpu_seconds
-        self.rounds.append(median_of(answers[0].samples)["whole"])
-        return answers[0]
-
-    def result(self) -> CaseResult:
-        """Sums up."""
-        faces = self.batch * len(self.samples)
-        return CaseResult(
-            engine=self.options.engine,
-            version=self.side.greeting.version,
-            device=self.side.greeting.device,
-            precision=self.options.precision,
-            batch=self.batch,
-            stages={stage: spread([s[stage] for s in self.samples]) for stage in STAGES},
-            gpu=spread(self.gpu_seconds) if self.gpu_seconds else None,
-            rounds=self.rounds,
-            faces_per_second=faces / sum(sample["whole"] for sample in self.samples),
-            warm_up_runs=self.warm_up.runs,
-            is_steady=self.warm_up.is_steady,
-            joules_per_face=None if self.meter is None else self.joules / faces,
-            peak_bytes=self.warm_up.peak_bytes,
-            device_bytes=self.warm_up.device_bytes,
-        )
 
 
 class Bench:
@@ -159,7 +104,7 @@ class Bench:
             not_run=self._not_run,
         )
 
-    def _check_any(self, cases: list[_Case]) -> None:
+    def _check_any(self, cases: list[Case]) -> None:
         if not cases:
             raise BenchError(f"nothing that was asked for runs here: {self._reasons()}")
 
@@ -203,7 +148,7 @@ class Bench:
             cpus=self._cpus,
         )
 
-    def _start(self, options: SideOptions, stack: ExitStack) -> list[_Case]:
+    def _start(self, options: SideOptions, stack: ExitStack) -> list[Case]:
         """Starts an engine cold a few times, and warms the last one up."""
         self._tell(f"starting {options.engine} in {options.precision}")
         try:
@@ -229,10 +174,10 @@ class Bench:
             )
         return cases
 
-    def _warm_up(self, options: SideOptions, side: SideProcess) -> list[_Case]:
+    def _warm_up(self, options: SideOptions, side: SideProcess) -> list[Case]:
         """Warms the batches up, from the smallest on, to the first that fails."""
         meter = self._find(options.engine not in CPU_ENGINES)
-        cases: list[_Case] = []
+        cases: list[Case] = []
         for batch in sorted(self._plan.batches):
             self._tell(f"warming {options.engine} up, {options.precision}, batch {batch}")
             try:
@@ -241,10 +186,10 @@ class Bench:
                 reason = f"from batch {batch} on: {error}"
                 self._skip(options.engine, options.precision, reason)
                 break
-            cases.append(_Case(side, options, batch, meter, answer))
+            cases.append(Case(side, options, batch, meter, answer))
         return cases
 
-    def _take_turns(self, cases: list[_Case]) -> list[_Case]:
+    def _take_turns(self, cases: list[Case]) -> list[Case]:
         """Gives every case its turn in every round; gives those that lasted to the end."""
         shuffler = random.Random(0)  # noqa: S311 (an order, not a secret)
         failed: set[SideProcess] = set()
@@ -260,7 +205,7 @@ class Bench:
                     self._skip(case.options.engine, case.options.precision, str(error))
         return [case for case in cases if case.side not in failed]
 
-    def _note_memory(self, case: _Case, answer: Answer) -> None:
+    def _note_memory(self, case: Case, answer: Answer) -> None:
         # Not what is free on the GPU: by now, the engines that loaded later have their part of it.
         key = case.options.engine, case.options.precision
         self._engines[key] = msgspec.structs.replace(

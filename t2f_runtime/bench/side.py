@@ -15,6 +15,8 @@ import msgspec
 from t2f_runtime.bench.messages import Answer, Greeting, Request, SideOptions
 from t2f_runtime.bench.samples import warm_up
 from t2f_runtime.bench.stages import Seconds, StagedGenerator, described_faces
+from t2f_runtime.bench.waiting import waited_so_far
+from t2f_runtime.bench.yardstick import yardstick_seconds
 from t2f_runtime.bundle.bundle import Bundle
 from t2f_runtime.commands.options import read_trusted
 from t2f_runtime.engines.names import CPU_ENGINES
@@ -80,35 +82,46 @@ class Side:
         )
 
     def answer(self, request: Request) -> Answer:
-        """Runs for a while, or until the runs are steady."""
+        """Runs for a while, or until the runs are steady, or does the yardstick's work."""
         samples: list[Seconds] = []
+        waited: list[float] = []
         self._gpu_seconds = []
-        error, runs, is_steady = None, 0, False
+        error, runs, is_steady, yardstick = None, 0, False, None
         try:
-            if request.warm_up:
+            if request.yardstick:
+                yardstick = yardstick_seconds()
+            elif request.warm_up:
                 runs, is_steady = warm_up(lambda: self._time(request.batch)["whole"])
             else:
-                samples = self._time_for(request.seconds, request.batch)
+                samples, waited = self._time_for(request.seconds, request.batch)
                 runs = len(samples)
         except T2FError as failure:
             error = str(failure)
         return Answer(
             samples=samples,
+            waited=waited,
             gpu_seconds=[] if request.warm_up else self._gpu_seconds,
             runs=runs,
             is_steady=is_steady,
+            yardstick=yardstick,
             peak_bytes=peak_bytes(),
             device_bytes=self._device_bytes(),
             error=error,
         )
 
-    def _time_for(self, seconds: float, batch: int) -> list[Seconds]:
-        samples = [self._time(batch)]
-        spent = samples[0]["whole"]
-        while spent < seconds:
-            samples.append(self._time(batch))
-            spent += samples[-1]["whole"]
-        return samples
+    def _time_for(self, seconds: float, batch: int) -> tuple[list[Seconds], list[float]]:
+        """The stages of each run, and for how long its threads waited where that is told."""
+        samples: list[Seconds] = []
+        waited: list[float] = []
+        with waited_so_far() as so_far:
+            spent = 0.0
+            while not samples or spent < seconds:
+                before = 0.0 if so_far is None else so_far()
+                samples.append(self._time(batch))
+                spent += samples[-1]["whole"]
+                if so_far is not None:
+                    waited.append(max(0.0, so_far() - before))
+        return samples, waited
 
     def _time(self, batch: int) -> Seconds:
         text = self._texts[self._run % len(self._texts)]

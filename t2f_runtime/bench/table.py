@@ -5,11 +5,14 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from t2f_runtime.bench.comparison import Comparison
+from t2f_runtime.bench.differences import SIGNIFICANCE
 from t2f_runtime.bench.report import BenchReport, CaseResult, EngineResult, MachineFacts
-from t2f_runtime.bench.samples import ENOUGH_FOR_P90, ENOUGH_FOR_P99, FAR_OUT, SIGNIFICANCE
+from t2f_runtime.bench.samples import ENOUGH_FOR_P90, ENOUGH_FOR_P99, FAR_OUT
 from t2f_runtime.bench.stages import PARTS
 
 _MIB = 2**20
+MUCH_WAITING = 0.05
+"""Share of the time that threads wait for a CPU from which it is told."""
 
 
 def describe(report: BenchReport) -> Iterator[str]:
@@ -77,6 +80,10 @@ def _explain_whole(report: BenchReport) -> Iterator[str]:
                 f"{_name(case)}: not steady after {case.warm_up_runs} runs of warming up; "
                 "the machine does something else as well"
             )
+    waited = [case for case in report.cases if (case.waited_share or 0.0) > MUCH_WAITING]
+    if waited:
+        shares = ", ".join(f"{_name(case)} {case.waited_share:.0%}" for case in waited)
+        yield f"other programs ran, and threads waited for a CPU, of the time: {shares}"
     if any(case.stages["whole"].outliers for case in report.cases):
         yield (
             f"outliers: runs over the upper quartile by more than {FAR_OUT:g} interquartile "
@@ -115,9 +122,12 @@ def describe_comparison(comparison: Comparison, *, margin: float) -> Iterator[st
         ]
     )
     yield (
-        f"better, worse: the medians of the rounds differ by more than {margin:.0%}, and by chance "
-        f"alone would in fewer than {SIGNIFICANCE:.0%} of cases (rank-sum test)"
+        f"better, worse: the medians of the rounds differ by more than {margin:.0%}, by more than "
+        "the machine itself (work that is always the same, threads that waited for a CPU), and by "
+        f"chance alone any would in fewer than {SIGNIFICANCE:.0%} of comparisons (rank-sum test, "
+        "Holm)"
     )
+    yield from comparison.doubts
     yield from comparison.missing
     yield from comparison.changed
 

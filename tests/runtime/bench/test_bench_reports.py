@@ -143,6 +143,57 @@ def test_what_else_changed_is_told():
     ]
 
 
+def test_another_device_and_other_cpus_are_told():
+    old, new = report(case()), report(msgspec.structs.replace(case(), device="another"))
+    engine = msgspec.structs.replace(new.engines[0], pinned_to=[2, 3])
+    new = msgspec.structs.replace(new, engines=[engine])
+    assert compare_reports(old, new).changed == [
+        "device of onnx-cpu: cpu before, another now",
+        "CPUs of onnx-cpu float32: 0,1 before, 2,3 now",
+    ]
+
+
+def test_why_nothing_more_is_said_is_told():
+    def of(scale):
+        rounds = [scale * (2e-3 + 1e-6 * number) for number in range(5)]
+        least = [0.5 * seconds for seconds in rounds]
+        changes = {"rounds": rounds, "least_rounds": least, "waited_share": 0.5}
+        return msgspec.structs.replace(case(), **changes)
+
+    comparison = compare_reports(report(of(1.0)), report(of(1.5)))
+    assert comparison.cases[0].difference.outcome == "noise"
+    [doubt] = comparison.doubts
+    assert doubt.startswith(
+        "onnx-cpu float32 batch 1: threads waited for a CPU, 50% of the time before and 50% now; "
+        "that may be all of the difference"
+    )
+    assert doubt in list(describe_comparison(comparison, margin=0.05))
+    both = [msgspec.structs.replace(of(1.0), batch=batch) for batch in (1, 4)]
+    [doubt] = compare_reports(report(*both), report(*both)).doubts
+    assert doubt.startswith("too few rounds, 5 before and 5 now, to tell 2 cases from noise")
+
+
+def test_a_yardstick_counts_between_equal_versions_alone():
+    def of(scale, yardstick):
+        return msgspec.structs.replace(case(scale=scale), yardstick=yardstick)
+
+    old, new = report(of(1.0, 1e-3)), report(of(1.2, 1.3e-3))
+    comparison = compare_reports(old, new)
+    assert comparison.cases[0].difference.outcome == "noise"
+    assert "work that is always the same took 1.30 of it" in comparison.doubts[0]
+    other = msgspec.structs.replace(new, machine=msgspec.structs.replace(MACHINE, numpy="3.0"))
+    assert compare_reports(old, other).cases[0].difference.outcome == "worse"
+
+
+def test_the_table_says_whose_threads_waited():
+    cases = [
+        msgspec.structs.replace(case(batch=batch), waited_share=share)
+        for batch, share in ((1, 0.05), (4, 0.4))
+    ]
+    [line] = [line for line in describe(report(*cases)) if "waited" in line]
+    assert line.endswith("threads waited for a CPU, of the time: onnx-cpu float32 batch 4 40%")
+
+
 def test_reports_with_nothing_in_common_are_not_compared():
     with pytest.raises(BenchError, match="nothing in common: one has onnx-cpu float32 batch 4"):
         compare_reports(report(case(batch=4)), report(case()))

@@ -112,7 +112,9 @@ def test_engines_that_do_not_work_are_told_with_their_repair(tiny_bundle):
 class Side:
     """A process of an engine that fails at some batch, when it is warmed up or timed."""
 
-    def __init__(self, *, fails_at, in_turns=False):
+    def __init__(self, *, fails_at=1000, in_turns=False, waited=0.0):
+        self._waited = waited
+        self.asked = []
         self.greeting = Greeting(version="1", device="cpu", pinned_to=None)
         self.cold_start = 0.1
         self._fails_at, self._in_turns = fails_at, in_turns
@@ -124,9 +126,12 @@ class Side:
         if request.batch >= self._fails_at and request.warm_up != self._in_turns:
             raise BenchError("out of memory")
         seconds = dict.fromkeys(STAGES, 0.001)
+        self.asked.append(request)
         return Answer(
             samples=[] if request.warm_up else [seconds],
             gpu_seconds=[],
+            yardstick=0.002 if request.yardstick else None,
+            waited=[] if request.warm_up else [self._waited],
             runs=20,
             is_steady=True,
             peak_bytes=1,
@@ -146,9 +151,6 @@ def test_a_batch_that_fails_leaves_those_that_do_not(tiny_bundle, monkeypatch):
 class GrowingSide(Side):
     """A process that sees a GPU whose memory others fill, too, as soon as turns begin."""
 
-    def __init__(self):
-        super().__init__(fails_at=1000)
-
     def ask(self, request):
         answer = super().ask(request)
         size = request.batch * 2**20
@@ -165,6 +167,42 @@ def test_memory_is_told_of_each_batch_and_the_gpus_before_other_engines_load(
     assert [case.peak_bytes for case in report.cases] == [2**20, 2 * 2**20]
     assert [case.device_bytes for case in report.cases] == [2**20, 2 * 2**20]
     assert report.engines[0].device_bytes == 2 * 2**20
+
+
+def test_what_threads_waited_is_told_and_taken_off_the_least(tiny_bundle, monkeypatch):
+    monkeypatch.setattr("t2f_runtime.bench.running.SideProcess", Side(waited=0.00025))
+    first, _ = Bench(tiny_bundle, Bundle.open(tiny_bundle), QUICK).run().cases
+    assert first.rounds == [0.001] * 3
+    assert first.least_rounds == pytest.approx([0.00075] * 3)
+    assert first.waited_share == pytest.approx(0.25)
+
+
+def test_the_yardstick_is_taken_before_every_turn_and_costs_no_energy(tiny_bundle, monkeypatch):
+    side = Side()
+    monkeypatch.setattr("t2f_runtime.bench.running.SideProcess", side)
+    seen = []
+
+    class Meter:
+        name = "a meter"
+
+        def measure(self, work):
+            work()
+            seen.append(side.asked[-1])
+            return 8.0
+
+    plan = msgspec.structs.replace(QUICK, batches=(1,))
+    bench = Bench(tiny_bundle, Bundle.open(tiny_bundle), plan, find=lambda is_gpu: Meter())
+    assert bench.run().cases[0].yardstick == 0.002
+    turns = [request for request in side.asked if not request.warm_up]
+    assert [request.yardstick for request in turns] == [True, False] * 3
+    assert seen == turns[1::2]
+
+
+def test_several_threads_may_wait_for_longer_than_a_run_takes(tiny_bundle, monkeypatch):
+    monkeypatch.setattr("t2f_runtime.bench.running.SideProcess", Side(waited=0.003))
+    assert (
+        Bench(tiny_bundle, Bundle.open(tiny_bundle), QUICK).run().cases[0].least_rounds == [0] * 3
+    )
 
 
 def test_engines_that_all_fail_while_they_are_timed_are_an_error(tiny_bundle, monkeypatch):
