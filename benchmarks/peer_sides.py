@@ -8,8 +8,10 @@ picture of bytes: what differs is what computes the networks.
 
 import argparse
 import importlib.util
+import json
 import subprocess
 import sys
+import tempfile
 import time
 import warnings
 from collections.abc import Callable, Mapping
@@ -19,7 +21,7 @@ from typing import Any
 
 import numpy as np
 from drawing_side import Draw, serve
-from network_files import BUNDLE
+from network_files import BUNDLE, PLAIN_ENCODER, PLAIN_GENERATOR, SIZES
 from numpy.typing import NDArray
 
 Inside = Callable[[], float]
@@ -176,29 +178,28 @@ def _frozen(module: Any, example: Any) -> Any:  # noqa: ANN401 (torch is not imp
 
 
 def plain_side(provider: str) -> Callable[[Path, int], Opened]:
-    """The plain export of both networks in ONNX Runtime, with its settings left as they are."""
+    """The plain export of both networks in ONNX Runtime, with its settings left as they are.
+
+    Another process exports them: who runs ONNX Runtime has no torch in memory.
+    """
 
     def opened(folder: Path, threads: int) -> Opened:
-        import torch  # noqa: PLC0415 (one side at a time)
-        from network_model import load_model  # noqa: PLC0415
-        from plain_form import PlainEncoder, PlainGenerator, plain_export  # noqa: PLC0415
-
+        from t2f_runtime.bundle.manifest import TOKENIZER  # noqa: PLC0415 (one side at a time)
         from t2f_runtime.latent import draw_latent  # noqa: PLC0415
+        from t2f_runtime.text.tokenizer import Tokenizer  # noqa: PLC0415
 
-        model, tokenizer, sizes = load_model(folder)
-        size = model.generator.latent_size
-        batch = {0: "batch"}
-        encoder = plain_export(
-            PlainEncoder(model),
-            torch.ones(2, 9, dtype=torch.int64),
-            {"tokens": {0: "batch", 1: "length"}, "mean": batch, "log_variance": batch},
-        )
-        drawing = plain_export(
-            PlainGenerator(model.generator, sizes.depth),
-            torch.randn(2, size),
-            {"latent": batch, "image": batch},
-        )
-        reads, draws = (_session(content, threads, provider) for content in (encoder, drawing))
+        longest = json.loads((folder / SIZES).read_text(encoding="utf-8"))["maximum_tokens"]
+        vocabulary = (folder / BUNDLE / TOKENIZER).read_bytes()
+        tokenizer = Tokenizer(vocabulary, maximum_tokens=longest)
+        with tempfile.TemporaryDirectory() as scratch:
+            script = Path(__file__).with_name("plain_form.py")
+            command = [sys.executable, str(script), str(folder), scratch]
+            subprocess.run(command, check=True, stdout=sys.stderr)
+            reads, draws = (
+                _session((Path(scratch) / file).read_bytes(), threads, provider)
+                for file in (PLAIN_ENCODER, PLAIN_GENERATOR)
+            )
+        size = draws.get_inputs()[0].shape[1]
 
         def draw(text: str, seed: int) -> NDArray[np.uint8]:
             tokens = tokenizer.tokens(text)[np.newaxis]

@@ -1,11 +1,21 @@
-"""The networks as they are written by hand, without what T2F fuses, and exported as they are."""
+"""The networks as they are written by hand, without what T2F fuses, and exported as they are.
 
+    python benchmarks/plain_form.py NETWORK FOLDER
+
+FOLDER gets both networks of NETWORK (see `networks.py`), as `torch.onnx` writes them: in a process
+of its own, so that one that draws with them has nothing of torch.
+"""
+
+import argparse
 import io
 import warnings
+from pathlib import Path
 from typing import Any
 
 import torch
 import torch.nn.functional as F
+from network_files import PLAIN_ENCODER, PLAIN_GENERATOR
+from network_model import load_model
 from torch import Tensor, nn
 
 from t2f_train.generator import Generator
@@ -74,3 +84,29 @@ def plain_export(module: nn.Module, example: Tensor, names: dict[str, dict[int, 
             dynamo=False,
         )
     return file.getvalue()
+
+
+def main() -> None:
+    """Writes both networks."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("network", type=Path)
+    parser.add_argument("folder", type=Path)
+    options = parser.parse_args()
+    model, _, sizes = load_model(options.network)
+    batch = {0: "batch"}
+    encoder = plain_export(
+        PlainEncoder(model),
+        torch.ones(2, 9, dtype=torch.int64),
+        {"tokens": {0: "batch", 1: "length"}, "mean": batch, "log_variance": batch},
+    )
+    generator = plain_export(
+        PlainGenerator(model.generator, sizes.depth),
+        torch.randn(2, model.generator.latent_size),
+        {"latent": batch, "image": batch},
+    )
+    (options.folder / PLAIN_ENCODER).write_bytes(encoder)
+    (options.folder / PLAIN_GENERATOR).write_bytes(generator)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,6 +1,9 @@
 """The networks that are measured, what they cost by their graphs, and who draws the same."""
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +16,7 @@ from t2f_runtime import FaceGenerator
 from t2f_train.generator import Generator
 from t2f_train.model import to_pixels
 
+BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 LATENT, CHANNELS = 6, (8, 4)
 """A generator of 8x8 pixels: dense, a convolution at 4x4, one that doubles, one at 8x8, RGB."""
 
@@ -174,6 +178,28 @@ def test_torch_draws_from_the_weights_what_the_bundle_draws(script, network):
     with torch.no_grad():
         drawn = model(tokens, *noise.split(model.condition_size, dim=1), sizes.depth)
     found = to_pixels(drawn)[0].numpy()
+    assert np.abs(found.astype(int) - expected).max() <= 1
+
+
+@pytest.mark.slow
+def test_the_plain_export_draws_the_same_in_a_process_without_torch(script, network):
+    files = script("network_files")
+    expected = FaceGenerator.load(network / files.BUNDLE, engine="onnx-cpu", threads=1).generate(
+        files.DESCRIPTION, seed=7
+    )
+    program = f"""
+import sys
+sys.path.insert(0, {str(BENCHMARKS)!r})
+from pathlib import Path
+from peer_sides import PLAIN, SIDES
+draw, _ = SIDES[PLAIN].open(Path(sys.argv[1]), 1)
+sys.stdout.buffer.write(draw({files.DESCRIPTION!r}, 7).tobytes())
+assert "torch" not in sys.modules
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program, network], check=True, stdout=subprocess.PIPE
+    )
+    found = np.frombuffer(done.stdout, np.uint8).reshape(expected.shape)
     assert np.abs(found.astype(int) - expected).max() <= 1
 
 
