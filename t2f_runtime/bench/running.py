@@ -1,6 +1,5 @@
 """Measures every engine and precision of a bundle that runs here, in turns."""
 
-import os
 import random
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -16,6 +15,7 @@ from t2f_runtime.bench.energy import Meter, find_meter
 from t2f_runtime.bench.errors import BenchError
 from t2f_runtime.bench.machine import look_at_machine, megahertz
 from t2f_runtime.bench.messages import Answer, Request, SideOptions
+from t2f_runtime.bench.pinning import choose_cpus
 from t2f_runtime.bench.plan import BenchPlan as BenchPlan  # noqa: PLC0414 (taken from here)
 from t2f_runtime.bench.report import (
     SCHEMA_VERSION,
@@ -214,18 +214,6 @@ class Bench:
 
     def _skip(self, engine: str, precision: str | None, reason: str) -> None:
         self._not_run.append(NotRun(engine=engine, precision=precision, reason=reason))
-
-
-def choose_cpus(threads: int) -> tuple[int, ...]:
-    """The CPUs that processes of an engine are held to: the first that this one may use.
-
-    Args:
-        threads: How many; where there are not so many, nothing is held.
-    """
-    if not hasattr(os, "sched_getaffinity"):
-        return ()
-    allowed = sorted(os.sched_getaffinity(0))
-    return tuple(allowed[:threads]) if threads <= len(allowed) else ()
 
 
 def _with_clock_at_end(machine: MachineFacts) -> MachineFacts:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final, cast
 import msgspec
 
 from t2f_runtime.bench.messages import Answer, Greeting, Request, SideOptions
+from t2f_runtime.bench.pinning import pin
 from t2f_runtime.bench.samples import warm_up
 from t2f_runtime.bench.stages import Seconds, StagedGenerator, described_faces
 from t2f_runtime.bench.waiting import waited_so_far
@@ -137,21 +138,6 @@ class Side:
             return None
         free = free_device_bytes(self._device)
         return None if free is None else self._free - free
-
-
-def pin(cpus: tuple[int, ...]) -> tuple[int, ...] | None:
-    """Holds this process to some CPUs.
-
-    Args:
-        cpus: Which; none leaves it those that it has.
-
-    Returns:
-        Those that it is held to; None where nothing holds it.
-    """
-    if not cpus or not hasattr(os, "sched_setaffinity"):
-        return None
-    os.sched_setaffinity(0, cpus)
-    return tuple(sorted(os.sched_getaffinity(0)))
 
 
 def peak_bytes() -> int | None:

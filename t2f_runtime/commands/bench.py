@@ -111,10 +111,10 @@ def bench(  # noqa: PLR0913, PLR0917 (options arrive as arguments)
     """Measure how long faces take here.
 
     Every engine and precision that works is measured. Each loads in a process of its own, which on
-    a CPU is held to as many CPUs as there are threads. It is warmed up until the medians of ten
-    runs and of the ten before are within 2 %, and then all have turns. What is timed is text to
-    RGB, and its stages, by the wall clock; what of it is the GPU's, by CUDA's events, where
-    TensorRT draws. The exit status is 1 if --compare finds anything worse.
+    a CPU is held to as many CPUs as there are threads, of different cores first. It is warmed up
+    until the medians of ten runs and of the ten before are within 2 %, and then all have turns.
+    What is timed is text to RGB, and its stages, by the wall clock; what of it is the GPU's, by
+    CUDA's events, where TensorRT draws. The exit status is 1 if --compare finds anything worse.
 
     \b
     Examples:

@@ -8,7 +8,8 @@ from t2f_runtime import Bundle
 from t2f_runtime.bench.energy import CounterMeter
 from t2f_runtime.bench.errors import BenchError
 from t2f_runtime.bench.messages import Answer, Greeting, Request, SideOptions
-from t2f_runtime.bench.running import Bench, BenchPlan, choose_cpus
+from t2f_runtime.bench.pinning import choose_cpus
+from t2f_runtime.bench.running import Bench, BenchPlan
 from t2f_runtime.bench.side_process import SideProcess
 from t2f_runtime.bench.stages import STAGES
 from t2f_runtime.engines.probe import EngineState
@@ -283,7 +284,18 @@ def test_no_process_is_left_behind(tiny_bundle):
     assert process.returncode is not None
 
 
-def test_as_many_cpus_are_held_as_there_are_threads(monkeypatch):
+def test_as_many_cpus_are_held_as_there_are_threads(monkeypatch, tmp_path):
     monkeypatch.setattr("os.sched_getaffinity", lambda process: {7, 3, 5}, raising=False)
-    assert choose_cpus(2) == (3, 5)
-    assert choose_cpus(4) == ()
+    assert choose_cpus(2, tmp_path) == (3, 5)
+    assert choose_cpus(4, tmp_path) == ()
+
+
+def test_one_cpu_of_each_core_is_held_before_a_second_one(monkeypatch, tmp_path):
+    monkeypatch.setattr("os.sched_getaffinity", lambda process: set(range(6)), raising=False)
+    for cpu, siblings in enumerate(("0-1", "0-1", "2-3", "2-3", "4-5", "4-5")):
+        path = tmp_path / f"sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list"
+        path.parent.mkdir(parents=True)
+        path.write_text(f"{siblings}\n")
+    assert choose_cpus(2, tmp_path) == (0, 2)
+    assert choose_cpus(4, tmp_path) == (0, 1, 2, 4)
+    assert choose_cpus(6, tmp_path) == (0, 1, 2, 3, 4, 5)
