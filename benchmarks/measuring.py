@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -24,8 +25,11 @@ RESULTS = ROOT / "docs" / "results" / "bench-cpu"
 
 BUSY_LOAD = 0.3
 """Load average per CPU from which a machine counts as busy before anything is measured."""
-STOLEN_SHARE = 0.05
-"""Share of the processors' time taken by other virtual machines from which a run is doubtful."""
+TAKEN_SHARE = 0.05
+"""Share of the processors' time taken by others from which a run is doubtful."""
+
+SCHEMA_VERSION = 1
+"""Of the JSON files; those from before it was written in them are of the first."""
 
 PAUSE = 0.005
 """Seconds between two turns, in which the threads of the side before stop spinning."""
@@ -114,8 +118,9 @@ class Report:
 
     def __init__(self, script: str, settings: Mapping[str, Any]) -> None:
         self._began = time.perf_counter()
-        self._ticks = _processor_ticks()
+        self._ticks, self._own = _processor_ticks(), _own_seconds()
         self._content: dict[str, Any] = {
+            "schema_version": SCHEMA_VERSION,
             "script": script,
             "machine": machine(),
             "settings": dict(settings),
@@ -129,13 +134,17 @@ class Report:
             folder: Where the file goes.
             found: The results, as JSON can hold them.
         """
-        stolen = _stolen_share(self._ticks, _processor_ticks())
-        if stolen is not None and stolen > STOLEN_SHARE:
-            print(f"warning: other virtual machines took {stolen:.0%} of the processors' time")
+        ticks = _processor_ticks()
+        stolen = stolen_share(self._ticks, ticks)
+        others = others_share(self._ticks, ticks, _own_seconds() - self._own)
+        for share, who in ((stolen, "virtual machines"), (others, "programs")):
+            if share is not None and share > TAKEN_SHARE:
+                print(f"warning: other {who} took {share:.0%} of the processors' time")
         self._content["machine"] |= {
             "seconds": round(time.perf_counter() - self._began, 1),
             "load_at_end": load_average(),
             "stolen_share": stolen,
+            "others_share": others,
         }
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{self._content['script']}.json"
@@ -215,20 +224,57 @@ def _governor() -> str | None:
     return path.read_text(encoding="ascii").strip() if path.exists() else None
 
 
-def _processor_ticks() -> tuple[int, int] | None:
-    """All ticks of all processors so far, and those that other virtual machines took; Linux."""
+@dataclass(frozen=True, slots=True)
+class Ticks:
+    """What all processors have done so far, in clock ticks."""
+
+    total: int
+    idle: int
+    stolen: int
+    """Taken by other virtual machines."""
+
+
+def _processor_ticks() -> Ticks | None:
+    """Source: proc(5), /proc/stat; its guests' time is part of the user's."""
     try:
         fields = Path("/proc/stat").read_text(encoding="ascii").split("\n", 1)[0].split()[1:9]
     except OSError:
         return None
-    ticks = [int(value) for value in fields]
-    return sum(ticks), ticks[7]
+    values = [int(value) for value in fields]
+    return Ticks(sum(values), values[3] + values[4], values[7])
 
 
-def _stolen_share(before: tuple[int, int] | None, after: tuple[int, int] | None) -> float | None:
-    if before is None or after is None or after[0] == before[0]:
+def _own_seconds() -> float:
+    """Processor time of this process, and of all that it started and that have ended."""
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
+
+
+def stolen_share(before: Ticks | None, after: Ticks | None) -> float | None:
+    """The share of the processors' time that other virtual machines took; None if nobody knows."""
+    if before is None or after is None or after.total == before.total:
         return None
-    return (after[1] - before[1]) / (after[0] - before[0])
+    return (after.stolen - before.stolen) / (after.total - before.total)
+
+
+def others_share(before: Ticks | None, after: Ticks | None, own_seconds: float) -> float | None:
+    """The share of the processors' time that other programs took; None if nobody knows.
+
+    A load average does not tell it: one of the last minute is high because of the benchmark that
+    ran before this one.
+
+    Args:
+        before: At the beginning.
+        after: At the end.
+        own_seconds: Processor time of our own processes meanwhile.
+    """
+    if before is None or after is None or after.total == before.total:
+        return None
+    worked = (after.total - after.idle - after.stolen) - (
+        before.total - before.idle - before.stolen
+    )
+    others = worked - own_seconds * os.sysconf("SC_CLK_TCK")
+    return max(0.0, others / (after.total - before.total))
 
 
 def _rounded(value: Any) -> Any:  # noqa: ANN401 (whatever JSON holds)

@@ -16,7 +16,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from measuring import RESULTS, ROOT
+from measuring import RESULTS, ROOT, SCHEMA_VERSION
 from quotes import pages, refreshed
 from report_sections import BUILDERS, sections_of
 from tables import Section
@@ -45,13 +45,31 @@ pre { overflow-x: auto; font-size: 0.8rem; }
 
 
 def read_contents(folder: Path) -> dict[str, dict[str, Any]]:
-    """The JSON of the scripts that have run, by script."""
+    """The JSON of the scripts that have run, by script.
+
+    Raises:
+        SystemExit: If one of them cannot be understood.
+    """
     found = {}
     for script in BUILDERS:
         path = folder / f"{script}.json"
         if path.exists():
-            found[script] = json.loads(path.read_text(encoding="utf-8"))
+            found[script] = _read_content(path, script)
     return found
+
+
+def _read_content(path: Path, script: str) -> dict[str, Any]:
+    again = f"run: python benchmarks/{script}.py"
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise SystemExit(f"{path} is no JSON: {error}; {again}") from error
+    if not isinstance(content, dict) or content.get("script") != script:
+        raise SystemExit(f"{path} is not what {script}.py writes; {again}")
+    version = content.get("schema_version", SCHEMA_VERSION)
+    if version != SCHEMA_VERSION:
+        raise SystemExit(f"{path} is of schema {version}, not {SCHEMA_VERSION}; {again}")
+    return content
 
 
 def page_of(sections: list[Section], bench: str | None) -> str:

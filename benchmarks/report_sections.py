@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from charts import Bar, Dot, Line, Stack, bars, dots, lines, stacks
+from measuring import TAKEN_SHARE
 from tables import Chart, Section, Table
 from tensorrt_section import tensorrt_section
 
@@ -31,7 +32,12 @@ def machine_line(content: Content) -> str:
     settings = ", ".join(f"{name} {value}" for name, value in content["settings"].items())
     stolen = found.get("stolen_share")
     taken = "" if stolen is None else f", {stolen:.1%} of its time taken by other virtual machines"
-    busy = " The machine was busy: take no absolute time from this." if found["is_busy"] else ""
+    others = found.get("others_share")
+    if others is not None:
+        taken += f", {others:.1%} by other programs"
+    # The load at the start, where it is all there is, has the benchmark before this one in it.
+    is_busy = found["is_busy"] if others is None else others > TAKEN_SHARE
+    busy = " The machine was busy: take no absolute time from this." if is_busy else ""
     return (
         f"{found['processor']}, {found['cpus']} CPUs; Python {found['python']}, {versions}; commit "
         f"{found['commit']}; {found['date']} UTC; {settings}; load average "

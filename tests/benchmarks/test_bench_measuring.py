@@ -1,6 +1,7 @@
 """How the benchmarks measure: turns, spreads, ratios and slopes."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -50,10 +51,22 @@ def test_a_report_has_the_machine_and_is_whole_or_not_there(measuring, tmp_path,
     assert [entry.name for entry in tmp_path.iterdir()] == ["peers.json"]
     assert content["rows"] == [{"value": 0.333333}]
     assert content["settings"] == {"threads": 2}
+    assert content["schema_version"] == 1
     machine = content["machine"]
     assert {"processor", "cpus", "python", "versions", "load_at_start", "is_busy"} <= set(machine)
     assert "numpy" in machine["versions"]
     assert "written: " in capsys.readouterr().out
+
+
+def test_what_others_took_leaves_out_our_own_time_and_what_was_idle_or_stolen(measuring):
+    second = os.sysconf("SC_CLK_TCK")
+    before = measuring.Ticks(total=0, idle=0, stolen=0)
+    after = measuring.Ticks(total=20 * second, idle=8 * second, stolen=2 * second)
+    assert measuring.others_share(before, after, 10.0) == 0
+    assert measuring.others_share(before, after, 6.0) == 0.2
+    assert measuring.stolen_share(before, after) == 0.1
+    assert measuring.others_share(None, after, 6.0) is None
+    assert measuring.others_share(before, before, 6.0) is None
 
 
 def test_a_busy_machine_is_warned_of(measuring, capsys):

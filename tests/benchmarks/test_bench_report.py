@@ -79,6 +79,34 @@ def test_what_was_not_run_says_why(page):
     assert "no trained bundles and evaluations were given" in page
 
 
+@pytest.mark.parametrize(
+    ("changes", "is_busy"),
+    [
+        ({"is_busy": True}, True),
+        ({"is_busy": True, "others_share": 0.01}, False),  # its own benchmarks made the load
+        ({"is_busy": False, "others_share": 0.4}, True),
+    ],
+)
+def test_a_machine_is_busy_by_what_others_took_where_that_is_known(script, changes, is_busy):
+    line = script("report_sections").machine_line({**PEERS, "machine": {**MACHINE, **changes}})
+    assert ("take no absolute time" in line) == is_busy
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ('{"script": "peers"', "is no JSON"),
+        ("[]", "is not what peers.py writes"),
+        ('{"script": "growth"}', "is not what peers.py writes"),
+        ('{"script": "peers", "schema_version": 2}', "is of schema 2, not 1"),
+    ],
+)
+def test_numbers_that_cannot_be_understood_are_refused(script, tmp_path, content, message):
+    (tmp_path / "peers.json").write_text(content)
+    with pytest.raises(SystemExit, match=rf"peers\.json {message}.*; run: python"):
+        script("report").read_contents(tmp_path)
+
+
 def test_a_report_without_any_numbers_is_still_a_report(script):
     sections = script("report_sections").sections_of({})
     assert "no script has written its numbers" in script("report").page_of(sections, None)
