@@ -113,12 +113,38 @@ def peers_section(content: Content) -> Section:
 def roofline_section(content: Content) -> Section:
     """The floor, and where the time over it goes."""
     section = Section("roofline", "Distance from the limit", [machine_line(content)])
+    stacked = [
+        Stack(
+            f"{row['name']} ({row['description']})",
+            tuple(row["kinds_ms"][kind] for kind in KINDS),
+            row["floor_ms"],
+            f"{row['ms']:.2f} ms",
+        )
+        for row in content["layers"]
+    ]
+    section.parts += [
+        _roofline_summary(content),
+        Chart(
+            "ms of each layer by ONNX Runtime's profiler; the line is the floor of its convolution",
+            stacks(stacked, names=list(KINDS.values()), mark="floor", unit="ms"),
+        ),
+        _layer_table(content),
+        (
+            "ESTIMATES, nothing was run: the floors that the data sheets of boards give, for the "
+            "same operations and bytes. Real times are longer."
+        ),
+        _estimate_table(content),
+    ]
+    return section
+
+
+def _roofline_summary(content: Content) -> str:
     over, network = content["over_floor"], content["network_ms"]
     own = content["over_own_floor"]
     rates = "; ".join(
         f"{name} {rate['median'] / 1e9:.1f} GFLOP/s" for name, rate in content["rates"].items()
     )
-    section.parts.append(
+    return (
         f"One face takes {content['operations'] / 1e9:.2f} GFLOP and touches "
         f"{content['bytes'] / 2**20:.1f} MiB. Matrix products in the same run: {rates}; memory "
         f"{content['bandwidth']['median'] / 1e9:.1f} GB/s. The floor of the convolutions is "
@@ -130,16 +156,9 @@ def roofline_section(content: Content) -> Section:
         f"{content['own_floor_ms']['median']:.1f} ms; it takes {own['median']:.2f} of that "
         f"(quartiles {own['low']:.2f} to {own['high']:.2f})."
     )
-    names = list(KINDS.values())
-    stacked = [
-        Stack(
-            f"{row['name']} ({row['description']})",
-            tuple(row["kinds_ms"][kind] for kind in KINDS),
-            row["floor_ms"],
-            f"{row['ms']:.2f} ms",
-        )
-        for row in content["layers"]
-    ]
+
+
+def _layer_table(content: Content) -> Table:
     rows = tuple(
         (
             row["name"],
@@ -155,23 +174,15 @@ def roofline_section(content: Content) -> Section:
         for row in content["layers"]
     )
     heading = ("layer", "shape", "GFLOP", "MiB", "floor ms", "own floor", "ms", "over it", *KINDS)
-    estimates = tuple(
+    return Table(heading, rows)
+
+
+def _estimate_table(content: Content) -> Table:
+    rows = tuple(
         (row["board"], f"{row['float32_ms']:.2f}", f"{row['float16_ms']:.2f}", row["source"])
         for row in content["estimates"]
     )
-    section.parts += [
-        Chart(
-            "ms of each layer by ONNX Runtime's profiler; the line is the floor of its convolution",
-            stacks(stacked, names=names, mark="floor", unit="ms"),
-        ),
-        Table(heading, rows),
-        (
-            "ESTIMATES, nothing was run: the floors that the data sheets of boards give, for the "
-            "same operations and bytes. Real times are longer."
-        ),
-        Table(("board (estimate)", "float32, ms", "float16, ms", "the maker's figures"), estimates),
-    ]
-    return section
+    return Table(("board (estimate)", "float32, ms", "float16, ms", "the maker's figures"), rows)
 
 
 def growth_section(content: Content) -> Section:

@@ -15,113 +15,34 @@ For boards that nobody here has, the same counts over the rates of their data sh
 """
 
 import argparse
-import json
 import statistics
 import tempfile
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime
 import torch
 from boards import BOARDS
-from graph_costs import LayerCost, layer_costs, layer_of
+from graph_costs import LayerCost, layer_costs
 from measuring import RESULTS, Report, Sample, interleave, spread, target, timed, usable_cpus
 from network_files import BUNDLE
 from network_model import Sizes
 from networks import write_network
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
+from roofline_profile import KINDS, ProfiledSession, layer_times
 
 from t2f_runtime.bundle.bundle import Bundle
-from t2f_runtime.bundle.manifest import GENERATOR, IMAGE, LATENT, processor_generator
+from t2f_runtime.bundle.manifest import GENERATOR, LATENT, processor_generator
 from t2f_runtime.latent import on_hypersphere
 from t2f_runtime.sessions.onnx_session import OnnxSession
 
 PRODUCTS = {"as a convolution's": (256, 2304, 1024), "square": (1024, 1024, 1024)}
 """Rows, sum and columns of the products: those of 256 channels at 32x32, and a square."""
 MOST_OF_FLOOR = 1.25
-
-KINDS = ("product", "tiles", "norm", "moving", "other")
-"""What nodes do; `tiles` are the products that map tiles of pixels and of results."""
-
-_ENDINGS = {
-    "_pixels_mapped": "tiles",
-    "_results_mapped": "tiles",
-    "_mean": "norm",
-    "_square": "norm",
-    "_offset": "norm",
-    "_root": "norm",
-    "_normed": "norm",
-    "_parts": "moving",
-}
-_MOVING = {"Concat", "DepthToSpace", "Transpose", "Gather", "Pad"}
-
-
-def kind_of(name: str, operator: str) -> str:
-    """What a node of the profile does: one of `KINDS`.
-
-    Args:
-        name: As ONNX Runtime's profile has it, with whatever ending it was given.
-        operator: Its operator.
-    """
-    if operator.startswith("Reorder") or operator in _MOVING:
-        return "moving"
-    plain = name.partition("/")[0].removesuffix("_nchwc")  # what it fuses ends with a path
-    for ending, kind in _ENDINGS.items():
-        if plain.endswith(ending):
-            return kind
-    return "product" if operator in {"Conv", "FusedConv", "Gemm", "MatMul"} else "other"
-
-
-def layer_times(events: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
-    """Microseconds of each layer of one run, by kind.
-
-    Nodes that ONNX Runtime adds, which reorder values in memory, have no name that tells their
-    layer; they count as the layer whose node ran before them.
-
-    Args:
-        events: The kernels of one run, as its profiler writes them, in the order of their start.
-    """
-    times: dict[str, dict[str, float]] = {}
-    layer = "dense"
-    for event in sorted(events, key=lambda one: one["ts"]):
-        name = event["name"].removesuffix("_kernel_time")
-        layer = layer_of(name) or layer
-        kind = kind_of(name, event["args"].get("op_name", ""))
-        kinds = times.setdefault(layer, dict.fromkeys(KINDS, 0.0))
-        kinds[kind] += event["dur"]
-    return times
-
-
-class ProfiledSession:
-    """The network as `OnnxSession` runs it, under ONNX Runtime's profiler."""
-
-    def __init__(self, model: bytes, threads: int, folder: str) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        options.enable_profiling = True
-        options.profile_file_prefix = str(Path(folder) / "profile")
-        self._session = onnxruntime.InferenceSession(
-            model, options, providers=["CPUExecutionProvider"]
-        )
-
-    def run(self, latents: NDArray[np.float32]) -> None:
-        """Draws; the profiler notes it."""
-        self._session.run([IMAGE], {LATENT: latents})
-
-    def runs(self) -> list[list[dict[str, Any]]]:
-        """The kernels of each run so far; the profiler stops."""
-        path = Path(self._session.end_profiling())
-        events = json.loads(path.read_text(encoding="utf-8"))
-        starts = [(e["ts"], e["ts"] + e["dur"]) for e in events if e["name"] == "model_run"]
-        kernels = [e for e in events if e["name"].endswith("_kernel_time")]
-        return [[k for k in kernels if start <= k["ts"] <= end] for start, end in sorted(starts)]
 
 
 def product_sides(threads: int) -> dict[str, tuple[Callable[[], Sample], float]]:
@@ -171,18 +92,34 @@ def copy_side(size: float) -> Callable[[], Sample]:
     return lambda: timed(lambda: goal.copy_(source))
 
 
-def measure(folder: Path, sizes: Sizes, threads: int, rounds: int, clock: str) -> dict[str, Any]:
-    """Counts, times, and puts both side by side."""
-    network = write_network(folder / f"{sizes.resolution}-{sizes.width}", sizes)
-    bundle = Bundle.open(network / BUNDLE)
-    content = bundle.read(processor_generator(bundle.manifest, "float32"))
-    size = bundle.manifest.latent_size
-    costs, own_costs = (
-        layer_costs(onnx.load_from_string(graph), {LATENT: (1, size)})
-        for graph in (bundle.read(GENERATOR), content)
-    )
-    touched = sum(cost.bytes for cost in costs)
-    noise = np.random.default_rng(0).standard_normal((1, size), dtype=np.float32)
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """What was timed in turns, in seconds of one clock; one value a round."""
+
+    products: dict[str, list[float]]
+    operations: dict[str, float]
+    """Of one product each."""
+    memory: list[float]
+    network: list[float]
+    profiled: list[float]
+    runs: list[list[dict[str, Any]]]
+    """What the profiler saw of each round."""
+
+
+def time_sides(
+    content: bytes, latent_size: int, touched: float, threads: int, rounds: int, clock: str
+) -> Timed:
+    """Times products, memory and the network in turns.
+
+    Args:
+        content: The network, as a processor runs it.
+        latent_size: What it takes.
+        touched: Bytes that the copy moves.
+        threads: Of every side.
+        rounds: Turns of each.
+        clock: Which of a sample's clocks.
+    """
+    noise = np.random.default_rng(0).standard_normal((1, latent_size), dtype=np.float32)
     latents = on_hypersphere(noise)
     plain = OnnxSession(content, threads=threads)
     products = product_sides(threads)
@@ -194,42 +131,93 @@ def measure(folder: Path, sizes: Sizes, threads: int, rounds: int, clock: str) -
         sides["profiled"] = lambda: timed(lambda: profiled.run(latents))
         samples = interleave(sides, rounds=rounds)
         runs = profiled.runs()[-rounds:]
-    rates = {
-        name: spread([operations / sample[clock] for sample in samples[name]])
-        for name, (_, operations) in products.items()
-    }
-    # Per round, so that whatever slows the machine slows both sides of each ratio.
-    floors, own_floors = [], []
-    for turn, memory in enumerate(samples["memory"]):
-        rate = max(operations / samples[n][turn][clock] for n, (_, operations) in products.items())
-        bandwidth = touched / memory[clock]
-        floors.append([cost.floor_seconds(rate, bandwidth) for cost in costs])
-        own_floors.append([cost.floor_seconds(rate, bandwidth) for cost in own_costs])
-    network_seconds = [sample[clock] for sample in samples["network"]]
-    over, own_over = (
-        spread([t / sum(f) for t, f in zip(network_seconds, kind, strict=True)])
-        for kind in (floors, own_floors)
+    seconds = {name: [sample[clock] for sample in found] for name, found in samples.items()}
+    return Timed(
+        products={name: seconds[name] for name in products},
+        operations={name: operations for name, (_, operations) in products.items()},
+        memory=seconds["memory"],
+        network=seconds["network"],
+        profiled=seconds["profiled"],
+        runs=runs,
     )
+
+
+def floors_of(costs: list[LayerCost], found: Timed, touched: float) -> list[list[float]]:
+    """The floor of each layer in each round, in seconds, by that round's own rates.
+
+    Per round, so that whatever slows the machine slows both sides of a ratio.
+
+    Args:
+        costs: Of the layers.
+        found: What was timed.
+        touched: Bytes that the copy moved.
+    """
+    floors = []
+    for turn, memory in enumerate(found.memory):
+        rate = max(found.operations[name] / row[turn] for name, row in found.products.items())
+        floors.append([cost.floor_seconds(rate, touched / memory) for cost in costs])
+    return floors
+
+
+def over_floor(network: list[float], floors: list[list[float]]) -> dict[str, float]:
+    """How often the network's floor goes into what it took, round by round."""
+    return spread([took / sum(floor) for took, floor in zip(network, floors, strict=True)])
+
+
+def measure(folder: Path, sizes: Sizes, threads: int, rounds: int, clock: str) -> dict[str, Any]:
+    """Counts, times, and puts both side by side."""
+    network = write_network(folder / f"{sizes.resolution}-{sizes.width}", sizes)
+    bundle = Bundle.open(network / BUNDLE)
+    content = bundle.read(processor_generator(bundle.manifest, "float32"))
+    size = bundle.manifest.latent_size
+    costs, own_costs = (
+        layer_costs(onnx.load_from_string(graph), {LATENT: (1, size)})
+        for graph in (bundle.read(GENERATOR), content)
+    )
+    touched = sum(cost.bytes for cost in costs)
+    found = time_sides(content, size, touched, threads, rounds, clock)
+    floors, own_floors = (floors_of(kind, found, touched) for kind in (costs, own_costs))
+    return {
+        **_rates(found, touched),
+        **_whole(found, costs, floors, own_costs, own_floors),
+        "layers": _layer_rows(costs, floors, own_floors, [layer_times(run) for run in found.runs]),
+        "estimates": estimates(costs),
+    }
+
+
+def _rates(found: Timed, touched: float) -> dict[str, Any]:
+    """What the machine did in the same run."""
+    rates = {
+        name: spread([found.operations[name] / seconds for seconds in row])
+        for name, row in found.products.items()
+    }
+    return {"rates": rates, "bandwidth": spread([touched / seconds for seconds in found.memory])}
+
+
+def _whole(
+    found: Timed,
+    costs: list[LayerCost],
+    floors: list[list[float]],
+    own_costs: list[LayerCost],
+    own_floors: list[list[float]],
+) -> dict[str, Any]:
+    """What the whole network computes and takes, beside both floors."""
+    over, own = (over_floor(found.network, kind) for kind in (floors, own_floors))
+    own_name = "generator over the floor of its own products"
     return {
         "operations": sum(cost.operations for cost in costs),
-        "bytes": touched,
-        "rates": rates,
-        "bandwidth": spread([touched / sample[clock] for sample in samples["memory"]]),
-        "network_ms": spread([1e3 * seconds for seconds in network_seconds]),
-        "profiled_ms": spread([1e3 * sample[clock] for sample in samples["profiled"]]),
+        "bytes": sum(cost.bytes for cost in costs),
+        "network_ms": spread([1e3 * seconds for seconds in found.network]),
+        "profiled_ms": spread([1e3 * seconds for seconds in found.profiled]),
         "floor_ms": spread([1e3 * sum(floor) for floor in floors]),
         "over_floor": over,
         "own_operations": sum(cost.operations for cost in own_costs),
         "own_floor_ms": spread([1e3 * sum(floor) for floor in own_floors]),
-        "over_own_floor": own_over,
-        "layers": _layer_rows(costs, floors, own_floors, [layer_times(run) for run in runs]),
+        "over_own_floor": own,
         "targets": [
             target("generator over the convolutions' floor", over["median"], MOST_OF_FLOOR),
-            target(
-                "generator over the floor of its own products", own_over["median"], MOST_OF_FLOOR
-            ),
+            target(own_name, own["median"], MOST_OF_FLOOR),
         ],
-        "estimates": estimates(costs),
     }
 
 

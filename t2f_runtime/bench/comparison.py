@@ -1,6 +1,7 @@
 """Two reports of one bundle, side by side."""
 
 from collections.abc import Iterator
+from functools import partial
 
 import msgspec
 
@@ -82,14 +83,8 @@ def compare_reports(old: BenchReport, new: BenchReport, *, margin: float = MARGI
         )
     # The yardstick is Python's and numpy's work: that of other versions is another.
     versions = [(report.machine.python, report.machine.numpy) for report in (old, new)]
-    is_same = versions[0] == versions[1]
-    pairs = [
-        (
-            _timings(before[key], has_yardstick=is_same),
-            _timings(after[key], has_yardstick=is_same),
-        )
-        for key in common
-    ]
+    known = partial(_timings, has_yardstick=versions[0] == versions[1])
+    pairs = [(known(before[key]), known(after[key])) for key in common]
     cases = [
         CaseDifference(engine=key[0], precision=key[1], batch=key[2], difference=difference)
         for key, difference in zip(common, compare(pairs, margin=margin), strict=True)

@@ -116,6 +116,22 @@ def test_the_profile_of_a_run_is_mapped_to_layers_and_kinds(script):
     assert times["to RGB"] == {**nothing, "product": 7, "other": 1}
 
 
+def test_a_rounds_floor_is_by_the_quickest_product_and_the_memory_of_that_round(script):
+    roofline = script("roofline")
+    cost = script("graph_costs").LayerCost("a", operations=100.0, weight_bytes=8.0)
+    found = roofline.Timed(
+        products={"one": [1.0, 2.0], "two": [4.0, 4.0]},
+        operations={"one": 100.0, "two": 800.0},
+        memory=[1.0, 8.0],
+        network=[1.0, 2.0],
+        profiled=[],
+        runs=[],
+    )
+    floors = roofline.floors_of([cost], found, 8.0)
+    assert floors == [[1.0], [8.0]]
+    assert roofline.over_floor(found.network, floors)["greatest"] == 1.0
+
+
 def test_every_estimate_says_that_it_is_one_and_where_it_is_from(script, costs):
     rows = script("roofline").estimates(list(costs.values()))
     assert len(rows) == len(script("boards").BOARDS) >= 4
