@@ -118,6 +118,15 @@ def test_the_guard_fails_where_most_rounds_are_slower_and_the_margin_is_passed(s
     assert not guard.verdict(counted, {"median": guard.MARGINS[counted] + 0.01})["is_within"]
 
 
+def test_the_guard_decides_nothing_by_a_few_rounds_of_a_small_network(script):
+    guard = script("guard")
+    slow = guard.verdict("training step", {"median": 1.3, "low": 1.27})
+    rows = [{"name": "text to RGB", "not_run": "why"}, slow]
+    assert guard.failure(rows, is_quick=False) == "this checkout is slower than what it comes from"
+    assert guard.failure(rows, is_quick=True) is None
+    assert guard.failure(rows[:1], is_quick=False) is None
+
+
 def test_what_a_runtime_takes_on_a_disk_follows_its_requirements(script):
     start_up = script("start_up")
     mib, packages = start_up.installed_mib(["t2f[cpu]"])
