@@ -26,7 +26,8 @@ class Case:
     rounds: list[float] = field(default_factory=list)
     least_rounds: list[float] = field(default_factory=list)
     yardsticks: list[float] = field(default_factory=list)
-    joules: float = 0.0
+    joules: float | None = 0.0
+    """Of all turns; None without a meter, and once it could not be read."""
 
     def take_turn(self, seconds: float) -> Answer:
         """Draws for some seconds.
@@ -38,13 +39,7 @@ class Case:
         measured = self.side.ask(Request(batch=self.batch, seconds=0, yardstick=True)).yardstick
         if measured is not None:
             self.yardsticks.append(measured)
-        request = Request(batch=self.batch, seconds=seconds)
-        answers: list[Answer] = []
-        if self.meter is None:
-            answers.append(self.side.ask(request))
-        else:
-            self.joules += self.meter.measure(lambda: answers.append(self.side.ask(request)))
-        [answer] = answers
+        answer = self._ask(Request(batch=self.batch, seconds=seconds))
         self.samples += answer.samples
         self.waited += answer.waited
         self.gpu_seconds += answer.gpu_seconds
@@ -55,6 +50,17 @@ class Case:
                 statistics.median(max(0.0, run["whole"] - waited) for run, waited in runs)
             )
         return answer
+
+    def _ask(self, request: Request) -> Answer:
+        """Asks, and adds up the energy of it."""
+        if self.meter is None:
+            self.joules = None
+            return self.side.ask(request)
+        answers: list[Answer] = []
+        spent = self.meter.measure(lambda: answers.append(self.side.ask(request)))
+        # Once a turn has none, the sum would be of fewer faces than were drawn.
+        self.joules = None if spent is None or self.joules is None else self.joules + spent
+        return answers[0]
 
     def result(self) -> CaseResult:
         """Sums up."""
@@ -76,7 +82,7 @@ class Case:
             faces_per_second=faces / seconds,
             warm_up_runs=self.warm_up.runs,
             is_steady=self.warm_up.is_steady,
-            joules_per_face=None if self.meter is None else self.joules / faces,
+            joules_per_face=None if self.joules is None else self.joules / faces,
             peak_bytes=self.warm_up.peak_bytes,
             device_bytes=self.warm_up.device_bytes,
         )

@@ -20,8 +20,11 @@ class Meter(Protocol):
     name: str
     """What it sees."""
 
-    def measure(self, work: Callable[[], object]) -> float:
-        """Does the work; gives the joules that were spent meanwhile."""
+    def measure(self, work: Callable[[], object]) -> float | None:
+        """Does the work, and gives the joules that were spent meanwhile.
+
+        None where they could not be read: a sensor that falls silent costs a number, no benchmark.
+        """
         ...
 
 
@@ -41,14 +44,17 @@ class CounterMeter:
         self._read = read
         self._wraps_at = wraps_at
 
-    def measure(self, work: Callable[[], object]) -> float:
-        """Does the work; gives the joules that were spent meanwhile.
+    def measure(self, work: Callable[[], object]) -> float | None:
+        """Does the work, and gives the joules that were spent meanwhile; see `Meter.measure`.
 
         The counter must not go round more than once: at 200 W, Intel's takes twenty minutes.
         """
-        before = self._read()
+        before = _read_number(self._read)
         work()
-        spent = self._read() - before
+        after = _read_number(self._read)
+        if before is None or after is None:
+            return None
+        spent = after - before
         if spent < 0 and self._wraps_at is not None:
             spent += self._wraps_at
         return spent
@@ -70,24 +76,29 @@ class PowerMeter:
         self._read = read
         self._clock = clock
 
-    def measure(self, work: Callable[[], object]) -> float:
-        """Does the work; gives the joules that were spent meanwhile."""
-        looks = [(self._clock(), self._read())]
+    def measure(self, work: Callable[[], object]) -> float | None:
+        """Does the work, and gives the joules that were spent meanwhile; see `Meter.measure`."""
+        looks = [self._look()]
         with self._looking(looks):
             work()
-        looks.append((self._clock(), self._read()))
-        return sum(
-            (later - sooner) * (first + second) / 2
-            for (sooner, first), (later, second) in pairwise(looks)
-        )
+        looks.append(self._look())
+        joules = 0.0
+        for (sooner, first), (later, second) in pairwise(looks):
+            if first is None or second is None:
+                return None
+            joules += (later - sooner) * (first + second) / 2
+        return joules
+
+    def _look(self) -> tuple[float, float | None]:
+        return self._clock(), _read_number(self._read)
 
     @contextmanager
-    def _looking(self, looks: list[tuple[float, float]]) -> Iterator[None]:
+    def _looking(self, looks: list[tuple[float, float | None]]) -> Iterator[None]:
         is_over = threading.Event()
 
         def look() -> None:
             while not is_over.wait(_SECONDS_APART):
-                looks.append((self._clock(), self._read()))
+                looks.append(self._look())
 
         looker = threading.Thread(target=look, name="t2f-power", daemon=True)
         looker.start()
@@ -184,9 +195,14 @@ def gpu_meter(import_nvml: Callable[[], Any] | None = None) -> Meter | None:
         nvml.nvmlDeviceGetTotalEnergyConsumption(handle)
     except nvml.NVMLError:  # no driver, or a GPU that does not count: nothing is measured
         return None
-    return CounterMeter(
-        "the GPU (NVML)", lambda: nvml.nvmlDeviceGetTotalEnergyConsumption(handle) / 1000
-    )
+
+    def joules() -> float:
+        try:
+            return float(nvml.nvmlDeviceGetTotalEnergyConsumption(handle) / 1000)
+        except nvml.NVMLError as error:
+            raise OSError(str(error)) from error
+
+    return CounterMeter("the GPU (NVML)", joules)
 
 
 def _import_nvml() -> Any:  # noqa: ANN401 (a module without types)
@@ -202,10 +218,13 @@ def _read_text(path: Path) -> str | None:
         return None
 
 
+def _read_number(read: Callable[[], float]) -> float | None:
+    try:
+        return read()
+    except (OSError, ValueError):
+        return None
+
+
 def _works(read: Callable[[], float]) -> bool:
     """Whether something can be read: what is missing, or only root may read, is no meter."""
-    try:
-        read()
-    except (OSError, ValueError):
-        return False
-    return True
+    return _read_number(read) is not None

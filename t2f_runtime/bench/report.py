@@ -74,7 +74,7 @@ class CaseResult(msgspec.Struct, frozen=True, kw_only=True):
     is_steady: bool
     """Whether the warm-up ended because its runs took equally long."""
     joules_per_face: float | None
-    """Energy, of all that the meter sees; None where there is no meter."""
+    """Energy, of all that the meter sees; None where there is no meter, or it fell silent."""
     peak_bytes: int | None = None
     """The most memory that the process had at a time, with this batch and all smaller ones; None
     where the system does not tell."""

@@ -65,6 +65,34 @@ def test_power_is_looked_at_while_the_work_is_done_and_summed_over_time():
     assert joules == pytest.approx(10 * ticks[-1] + ticks[-1] ** 2)
 
 
+@pytest.mark.parametrize("failure", [OSError("I/O error"), ValueError("nonsense")])
+@pytest.mark.parametrize("kind", [CounterMeter, PowerMeter])
+@pytest.mark.parametrize("good", [0, 1])
+def test_a_sensor_that_falls_silent_costs_the_energy_alone(kind, good, failure):
+    looks = itertools.count()
+    done = []
+
+    def read():
+        if next(looks) < good:
+            return 1.0
+        raise failure
+
+    assert kind("a sensor", read).measure(lambda: done.append(1)) is None
+    assert done == [1]
+
+
+def test_a_look_that_fails_in_between_costs_the_energy_alone():
+    failed = threading.Event()
+
+    def watts():
+        if threading.current_thread().name != "t2f-power":
+            return 1.0
+        failed.set()
+        raise OSError("I/O error")
+
+    assert PowerMeter("a sensor", watts).measure(lambda: failed.wait(10)) is None
+
+
 def test_a_jetson_tells_the_power_of_the_whole_board(tmp_path):
     jetson(tmp_path)
     meter = jetson_meter(tmp_path)
@@ -139,3 +167,14 @@ def test_without_its_package_no_gpu_is_asked():
         raise ModuleNotFoundError("pynvml")
 
     assert gpu_meter(missing) is None
+
+
+def test_a_gpu_that_falls_silent_costs_the_energy_alone():
+    module = nvml()
+    meter = gpu_meter(lambda: module)
+
+    def fail(handle):
+        raise module.NVMLError("GPU is lost")
+
+    module.nvmlDeviceGetTotalEnergyConsumption = fail
+    assert meter.measure(lambda: None) is None

@@ -199,6 +199,24 @@ def test_the_yardstick_is_taken_before_every_turn_and_costs_no_energy(tiny_bundl
     assert seen == turns[1::2]
 
 
+def test_energy_that_was_missed_once_is_not_told(tiny_bundle, monkeypatch):
+    monkeypatch.setattr("t2f_runtime.bench.running.SideProcess", Side())
+    plan = msgspec.structs.replace(QUICK, batches=(1,))
+    spent = iter([8.0, None, 8.0])
+
+    class Meter:
+        name = "a meter"
+
+        def measure(self, work):
+            work()
+            return next(spent)
+
+    bench = Bench(tiny_bundle, Bundle.open(tiny_bundle), plan, find=lambda is_gpu: Meter())
+    [case] = bench.run().cases
+    assert case.joules_per_face is None
+    assert len(case.rounds) == 3
+
+
 def test_several_threads_may_wait_for_longer_than_a_run_takes(tiny_bundle, monkeypatch):
     monkeypatch.setattr("t2f_runtime.bench.running.SideProcess", Side(waited=0.003))
     assert (
