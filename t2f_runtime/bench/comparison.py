@@ -184,6 +184,10 @@ def _changes(old: BenchReport, new: BenchReport) -> list[str]:
 def _surroundings(report: BenchReport) -> dict[str, str]:
     """What each engine is, what it draws on, and which CPUs it is held to."""
     found = {case.engine: case.version for case in report.cases}
+    if report.gpu is not None:
+        limit = report.gpu.power_limit
+        found["GPU's driver"] = report.gpu.driver or "unknown"
+        found["GPU's power limit"] = "unknown" if limit is None else f"{limit:g} W"
     found |= {f"device of {case.engine}": case.device for case in report.cases}
     for engine in report.engines:
         pinned = engine.pinned_to

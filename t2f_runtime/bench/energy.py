@@ -173,12 +173,32 @@ def processor_meter(root: Path) -> Meter | None:
 
 
 def gpu_meter(import_nvml: Callable[[], Any] | None = None) -> Meter | None:
-    """The energy of the only NVIDIA GPU; None without the package `nvidia-ml-py`.
-
-    Of several GPUs there is none either: NVML and CUDA may count them in another order.
+    """The energy of the only NVIDIA GPU; None where `open_nvml` finds none, or it does not count.
 
     Source: NVIDIA, NVML API Reference, nvmlDeviceGetTotalEnergyConsumption: millijoules since the
     driver was loaded, from Volta on.
+
+    Args:
+        import_nvml: Gives the module `pynvml`.
+    """
+    opened = open_nvml(import_nvml)
+    if opened is None:
+        return None
+    nvml, handle = opened
+
+    def joules() -> float:
+        try:
+            return float(nvml.nvmlDeviceGetTotalEnergyConsumption(handle) / 1000)
+        except nvml.NVMLError as error:
+            raise OSError(str(error)) from error
+
+    return CounterMeter("the GPU (NVML)", joules) if _works(joules) else None
+
+
+def open_nvml(import_nvml: Callable[[], Any] | None = None) -> tuple[Any, Any] | None:
+    """NVML and the only NVIDIA GPU; None without the package `nvidia-ml-py`, or without a driver.
+
+    Of several GPUs there is none either: NVML and CUDA may count them in another order.
 
     Args:
         import_nvml: Gives the module `pynvml`.
@@ -191,18 +211,9 @@ def gpu_meter(import_nvml: Callable[[], Any] | None = None) -> Meter | None:
         nvml.nvmlInit()
         if nvml.nvmlDeviceGetCount() != 1:
             return None
-        handle = nvml.nvmlDeviceGetHandleByIndex(0)
-        nvml.nvmlDeviceGetTotalEnergyConsumption(handle)
-    except nvml.NVMLError:  # no driver, or a GPU that does not count: nothing is measured
+        return nvml, nvml.nvmlDeviceGetHandleByIndex(0)
+    except nvml.NVMLError:
         return None
-
-    def joules() -> float:
-        try:
-            return float(nvml.nvmlDeviceGetTotalEnergyConsumption(handle) / 1000)
-        except nvml.NVMLError as error:
-            raise OSError(str(error)) from error
-
-    return CounterMeter("the GPU (NVML)", joules)
 
 
 def _import_nvml() -> Any:  # noqa: ANN401 (a module without types)

@@ -40,6 +40,17 @@ class MachineFacts(msgspec.Struct, frozen=True, kw_only=True):
     """How many processes ran or waited to, at the beginning; None where it is not told."""
 
 
+class GpuFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What a GPU's numbers depend on beside the program."""
+
+    driver: str | None
+    """NVIDIA's version; None where it is not told."""
+    megahertz: tuple[float, float] | None
+    """The least and the greatest clock right after turns; None likewise."""
+    power_limit: float | None
+    """Watts that it may take; None likewise."""
+
+
 class CaseResult(msgspec.Struct, frozen=True, kw_only=True):
     """Faces of one engine, precision and batch."""
 
@@ -127,6 +138,8 @@ class BenchReport(msgspec.Struct, frozen=True, kw_only=True):
     """When, in UTC, after ISO 8601."""
     machine: MachineFacts
     """Where."""
+    gpu: GpuFacts | None = None
+    """Of the only NVIDIA GPU, where one drew; None where nobody tells."""
     meter: str | None
     """What measured energy; None where nothing can."""
     threads: int

@@ -13,6 +13,7 @@ from t2f_runtime import __version__
 from t2f_runtime.bench.case import Case
 from t2f_runtime.bench.energy import Meter, find_meter
 from t2f_runtime.bench.errors import BenchError
+from t2f_runtime.bench.gpu_clock import GpuClock, find_gpu_clock
 from t2f_runtime.bench.machine import look_at_machine, megahertz
 from t2f_runtime.bench.messages import Answer, Request, SideOptions
 from t2f_runtime.bench.pinning import choose_cpus
@@ -46,6 +47,7 @@ class Bench:
         tell: Is told what is done next, in a line.
         probe: Says whether an engine works here.
         find: Finds what measures energy; told whether a GPU draws.
+        find_clock: Finds what tells a GPU's clock.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class Bench:
         tell: Callable[[str], None] = lambda _: None,
         probe: Probe = lambda name, device: probe_engine(name, device=device),
         find: Callable[[bool], Meter | None] = lambda is_gpu: find_meter(is_gpu=is_gpu),
+        find_clock: Callable[[], GpuClock | None] = find_gpu_clock,
     ) -> None:
         self._path = path
         self._bundle = bundle
@@ -66,6 +69,7 @@ class Bench:
         self._tell = tell
         self._probe = probe
         self._find = find
+        self._find_clock = find_clock
         self._threads = plan.threads or usable_cpus()
         self._cpus = choose_cpus(self._threads)
         self._not_run: list[NotRun] = []
@@ -85,7 +89,9 @@ class Bench:
         with ExitStack() as stack:
             cases = [case for options in self._choose() for case in self._start(options, stack)]
             self._check_any(cases)
-            cases = self._take_turns(cases)
+            has_gpu = any(case.options.engine not in CPU_ENGINES for case in cases)
+            clock = self._find_clock() if has_gpu else None
+            cases = self._take_turns(cases, clock)
             self._check_any(cases)
             results = [case.result() for case in cases]
             meters = dict.fromkeys(case.meter.name for case in cases if case.meter is not None)
@@ -97,6 +103,7 @@ class Bench:
             image_size=self._bundle.manifest.image_size,
             started=started.isoformat(timespec="seconds"),
             machine=_with_clock_at_end(machine),
+            gpu=None if clock is None else clock.facts(),
             meter=", ".join(meters) or None,
             threads=self._threads,
             cases=results,
@@ -189,7 +196,7 @@ class Bench:
             cases.append(Case(side, options, batch, meter, answer))
         return cases
 
-    def _take_turns(self, cases: list[Case]) -> list[Case]:
+    def _take_turns(self, cases: list[Case], clock: GpuClock | None) -> list[Case]:
         """Gives every case its turn in every round; gives those that lasted to the end."""
         shuffler = random.Random(0)  # noqa: S311 (an order, not a secret)
         failed: set[SideProcess] = set()
@@ -200,6 +207,8 @@ class Bench:
                     continue
                 try:
                     self._note_memory(case, case.take_turn(self._plan.seconds))
+                    if clock is not None and case.options.engine not in CPU_ENGINES:
+                        clock.look()
                 except BenchError as error:
                     failed.add(case.side)
                     self._skip(case.options.engine, case.options.precision, str(error))

@@ -6,7 +6,7 @@ import numpy as np
 
 from t2f_runtime.bench.comparison import Comparison
 from t2f_runtime.bench.differences import SIGNIFICANCE
-from t2f_runtime.bench.report import BenchReport, CaseResult, EngineResult, MachineFacts
+from t2f_runtime.bench.report import BenchReport, CaseResult, EngineResult, GpuFacts, MachineFacts
 from t2f_runtime.bench.samples import ENOUGH_FOR_P90, ENOUGH_FOR_P99, FAR_OUT
 from t2f_runtime.bench.stages import PARTS
 
@@ -156,6 +156,8 @@ def _describe_machine(report: BenchReport) -> Iterator[str]:
         f"{machine.processor}, {machine.usable_cpus} usable CPUs, {machine.platform}, "
         f"Python {machine.python}, numpy {machine.numpy}; {report.threads} threads a face"
     )
+    if report.gpu is not None:
+        yield _gpu(report.gpu)
     yield f"{_clock(machine)}; energy: {report.meter or 'nothing here measures it'}"
 
 
@@ -171,6 +173,18 @@ def _clock(machine: MachineFacts) -> str:
     if machine.load is not None:
         parts.append(f"load {machine.load:.2f} before")
     return ", ".join(parts) or "clock and load are not told"
+
+
+def _gpu(gpu: GpuFacts) -> str:
+    parts = []
+    if gpu.megahertz is not None:
+        least, greatest = gpu.megahertz
+        parts.append(f"{least:.0f} to {greatest:.0f} MHz after turns")
+    if gpu.power_limit is not None:
+        parts.append(f"limit {gpu.power_limit:.0f} W")
+    if gpu.driver is not None:
+        parts.append(f"driver {gpu.driver}")
+    return f"GPU: {', '.join(parts) or 'its clock is not told'}"
 
 
 def _name(case: CaseResult) -> str:

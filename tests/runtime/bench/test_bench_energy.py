@@ -12,6 +12,8 @@ from t2f_runtime.bench.energy import (
     jetson_meter,
     processor_meter,
 )
+from t2f_runtime.bench.gpu_clock import find_gpu_clock
+from t2f_runtime.bench.report import GpuFacts
 
 
 def write(path, text):
@@ -133,6 +135,8 @@ def nvml(*, gpus=1, error=None):
     """The names of NVML that are used, with a counter in millijoules."""
     counter = itertools.count(4_000, 1_500)
 
+    clocks = iter([{1: 1800}, {1: 1410}, {1: 1980}])
+
     def energy(handle):
         assert handle == "handle 0"
         if error is not None:
@@ -145,6 +149,10 @@ def nvml(*, gpus=1, error=None):
         nvmlDeviceGetCount=lambda: gpus,
         nvmlDeviceGetHandleByIndex=lambda index: f"handle {index}",
         nvmlDeviceGetTotalEnergyConsumption=energy,
+        nvmlDeviceGetClockInfo=lambda handle, kind: next(clocks)[kind],
+        nvmlDeviceGetPowerManagementLimit=lambda handle: 350_000,
+        nvmlSystemGetDriverVersion=lambda: "570.86.15",
+        NVML_CLOCK_SM=1,
     )
 
 
@@ -178,3 +186,26 @@ def test_a_gpu_that_falls_silent_costs_the_energy_alone():
 
     module.nvmlDeviceGetTotalEnergyConsumption = fail
     assert meter.measure(lambda: None) is None
+
+
+def test_the_only_gpu_tells_its_clock_limit_and_driver():
+    clock = find_gpu_clock(nvml)
+    for _ in range(3):
+        clock.look()
+    assert clock.facts() == GpuFacts(
+        driver="570.86.15", megahertz=(1410.0, 1980.0), power_limit=350.0
+    )
+
+
+def test_what_a_gpu_does_not_tell_is_none():
+    module = nvml()
+
+    def refuse(*_arguments):
+        raise module.NVMLError("Not Supported")
+
+    module.nvmlDeviceGetClockInfo = module.nvmlDeviceGetPowerManagementLimit = refuse
+    module.nvmlSystemGetDriverVersion = refuse
+    clock = find_gpu_clock(lambda: module)
+    clock.look()
+    assert clock.facts() == GpuFacts(driver=None, megahertz=None, power_limit=None)
+    assert find_gpu_clock(lambda: nvml(gpus=2)) is None

@@ -7,6 +7,7 @@ from t2f_runtime.bench.report import (
     BenchReport,
     CaseResult,
     EngineResult,
+    GpuFacts,
     MachineFacts,
     NotRun,
 )
@@ -234,6 +235,17 @@ def test_the_table_tells_what_is_the_gpus_where_a_gpu_draws():
     assert lines[place + 1].endswith("1.000")
     assert lines[place + 2].endswith("-")
     assert lines[place + 3].startswith("GPU: what of draw is the GPU's, by CUDA's events")
+
+
+def test_the_table_and_a_comparison_tell_what_a_gpu_ran_at():
+    def of(driver):
+        return report(
+            case(), gpu=GpuFacts(driver=driver, megahertz=(1410.0, 1980.0), power_limit=350.0)
+        )
+
+    expected = "GPU: 1410 to 1980 MHz after turns, limit 350 W, driver 570"
+    assert list(describe(of("570")))[2] == expected
+    assert compare_reports(of("570"), of("580")).changed == ["GPU's driver: 570 before, 580 now"]
 
 
 def test_the_table_tells_the_gpus_memory_of_each_batch():

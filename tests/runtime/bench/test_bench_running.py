@@ -9,6 +9,7 @@ from t2f_runtime.bench.energy import CounterMeter
 from t2f_runtime.bench.errors import BenchError
 from t2f_runtime.bench.messages import Answer, Greeting, Request, SideOptions
 from t2f_runtime.bench.pinning import choose_cpus
+from t2f_runtime.bench.report import GpuFacts
 from t2f_runtime.bench.running import Bench, BenchPlan
 from t2f_runtime.bench.side_process import SideProcess
 from t2f_runtime.bench.stages import STAGES
@@ -197,6 +198,28 @@ def test_the_yardstick_is_taken_before_every_turn_and_costs_no_energy(tiny_bundl
     turns = [request for request in side.asked if not request.warm_up]
     assert [request.yardstick for request in turns] == [True, False] * 3
     assert seen == turns[1::2]
+
+
+class Clock:
+    """A GPU's clock that counts how often it is looked at."""
+
+    def __init__(self):
+        self.looks = 0
+
+    def look(self):
+        self.looks += 1
+
+    def facts(self):
+        return GpuFacts(driver=str(self.looks), megahertz=None, power_limit=None)
+
+
+@pytest.mark.parametrize(("engine", "looks"), [("onnx-cuda", "6"), ("onnx-cpu", None)])
+def test_a_gpus_clock_is_looked_at_after_its_turns_alone(tiny_bundle, monkeypatch, engine, looks):
+    monkeypatch.setattr("t2f_runtime.bench.running.SideProcess", Side())
+    plan = msgspec.structs.replace(QUICK, engines=(engine,))
+    bench = Bench(tiny_bundle, Bundle.open(tiny_bundle), plan, probe=works, find_clock=Clock)
+    gpu = bench.run().gpu
+    assert (None if gpu is None else gpu.driver) == looks
 
 
 def test_energy_that_was_missed_once_is_not_told(tiny_bundle, monkeypatch):
