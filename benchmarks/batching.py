@@ -7,11 +7,10 @@ many values differ and the milliseconds a face.
 """
 
 import argparse
-import statistics
-import time
 from importlib.metadata import version
 
 import numpy as np
+from measuring import interleave, ratios, spread, timed
 
 from t2f_runtime.bundle.bundle import Bundle
 from t2f_runtime.bundle.manifest import IMAGE, LATENT, processor_generator
@@ -45,17 +44,19 @@ def main() -> None:
         f"{arguments.batch}: {np.count_nonzero(difference)} of {difference.size} values differ, "
         f"by {difference.max()} of 255 levels at most"
     )
-    seconds: dict[str, list[float]] = {"alone": [], "together": []}
-    for _ in range(arguments.repeats):
-        for name, draw in (("alone", alone), ("together", together)):
-            start = time.perf_counter()
-            draw()
-            seconds[name].append((time.perf_counter() - start) / arguments.batch)
-    for name, values in seconds.items():
+    samples = interleave(
+        {"alone": lambda: timed(alone), "together": lambda: timed(together)},
+        rounds=arguments.repeats,
+    )
+    for name, found in samples.items():
+        ms = spread([1e3 * sample["wall"] / arguments.batch for sample in found])
         print(
-            f"{name:9} median {statistics.median(values) * 1000:.2f} ms a face, "
-            f"{min(values) * 1000:.2f} to {max(values) * 1000:.2f}"
+            f"{name:9} median {ms['median']:.2f} ms a face, {ms['least']:.2f} to "
+            f"{ms['greatest']:.2f}"
         )
+    share = ratios(samples["together"], samples["alone"])
+    quartiles = f"{share['low']:.2f} to {share['high']:.2f}"
+    print(f"together takes {share['median']:.2f} of alone, quartiles {quartiles}")
 
 
 if __name__ == "__main__":

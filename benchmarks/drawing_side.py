@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from rest import come_to_rest
 
 Draw = Callable[[str, int], NDArray[np.uint8]]
 """From a description and a seed to a picture `(height, width, 3)`."""
@@ -54,11 +55,16 @@ def serve(draw: Draw, *, inside: Callable[[], float] | None = None) -> None:
 
 
 def answer_lines(answer: Callable[[dict[str, Any]], dict[str, float]]) -> None:
-    """Answers each line of stdin, an object in JSON, with another, until there is none."""
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
-    os.dup2(2, 1)  # whatever libraries print belongs to no answer
-    for line in sys.stdin:
-        print(json.dumps(answer(json.loads(line))), file=answers)
+    """Answers each line of stdin, an object in JSON, with another, until there is none.
+
+    An answer comes when this process rests, so that the next side has the processors.
+    """
+    with os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1) as answers:
+        os.dup2(2, 1)  # whatever libraries print belongs to no answer
+        for line in sys.stdin:
+            found = json.dumps(answer(json.loads(line)))
+            come_to_rest()
+            print(found, file=answers)
 
 
 def peak_mib() -> float:

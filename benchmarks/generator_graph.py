@@ -7,7 +7,7 @@ the batch is one. In turns, in one run: T2F's graph in ONNX Runtime, the same we
 `torch.onnx` writes them from the plain form of the network (enlarge, convolve, norm) in ONNX
 Runtime, that form in torch, and the generator of `pro-gan-pth` 1.3.3.3 (PEER_VENV, made if it is
 missing) with weights of its own. Those with equal weights must draw the same picture before they
-are timed.
+are timed. The order is another in each round, and ratios are within a round.
 """
 
 import argparse
@@ -15,9 +15,7 @@ import importlib
 import json
 import os
 import platform
-import statistics
 import sys
-import time
 import warnings
 from collections.abc import Callable
 from importlib.metadata import version
@@ -25,8 +23,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from measuring import interleave, ratios, spread, timed
 from numpy.typing import NDArray
 from peer_environment import peer_python
+from rest import come_to_rest
 from side_process import SideProcess
 from torch import Tensor
 
@@ -69,9 +69,11 @@ def our_generators(threads: int) -> dict[str, Draw]:
 
     plain = PlainGenerator(generator, DEPTH)
 
-    def session(model: bytes) -> Draw:
+    def session(model: bytes, *, spins: bool) -> Draw:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
+        if not spins:
+            options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         opened = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         name = opened.get_inputs()[0].name
 
@@ -87,8 +89,11 @@ def our_generators(threads: int) -> dict[str, Draw]:
         return images
 
     return {
-        OURS: session(processor_graph(freeze_generator(generator, DEPTH)).SerializeToString()),
-        PLAIN: session(plain_export(plain, torch.randn(2, LATENT), PLAIN_NAMES)),
+        # As the runtime opens it, and the other one as ONNX Runtime does if nothing is said.
+        OURS: session(
+            processor_graph(freeze_generator(generator, DEPTH)).SerializeToString(), spins=False
+        ),
+        PLAIN: session(plain_export(plain, torch.randn(2, LATENT), PLAIN_NAMES), spins=True),
         EAGER: eager,
     }
 
@@ -115,14 +120,9 @@ def serve_peer(threads: int) -> None:
     draw = peer_generator()
     latents = np.random.default_rng(0).standard_normal((1, LATENT), dtype=np.float32)
     for _ in sys.stdin:
-        print(json.dumps(seconds(draw, latents)), flush=True)
-
-
-def seconds(draw: Draw, latents: NDArray[np.float32]) -> dict[str, float]:
-    """Seconds that one call takes, by both clocks."""
-    wall, processor = time.perf_counter(), time.process_time()
-    draw(latents)
-    return {"wall": time.perf_counter() - wall, "processor": time.process_time() - processor}
+        found = json.dumps(timed(lambda: draw(latents)))
+        come_to_rest()
+        print(found, flush=True)
 
 
 def main() -> None:
@@ -147,25 +147,22 @@ def main() -> None:
     peer = SideProcess(
         peer_python(options.peer_venv), __file__, "--peer", "--threads", str(options.threads)
     )
-    clock = "processor" if options.processor else "wall"
-    times: dict[str, list[float]] = {name: [] for name in [*sides, PEER]}
-    for turn in range(options.rounds + 3):
-        for name, kept in times.items():
-            taken = peer.ask("one") if name == PEER else seconds(sides[name], latents)
-            if turn >= 3:  # the first ones warm up
-                kept.append(taken[clock] * 1e3)
+    turns = {name: (lambda draw=draw: timed(lambda: draw(latents))) for name, draw in sides.items()}
+    samples = interleave({**turns, PEER: lambda: peer.ask("one")}, rounds=options.rounds)
     peer.end()
+    clock = "processor" if options.processor else "wall"
     print(
         f"{platform.machine()}, {options.threads} threads, Python {platform.python_version()}, "
         f"torch {version('torch')}, onnxruntime {version('onnxruntime')}, {options.rounds} rounds, "
         f"{clock} time"
     )
-    ours = statistics.median(times[OURS])
-    print(f"{'':42}  ms a face   quartiles     T2F takes")
-    for name, values in times.items():
-        low, middle, high = statistics.quantiles(values, n=4)
-        share = "" if name == OURS else f"{ours / middle:10.2f}"
-        print(f"{name:42} {middle:8.1f}   {low:.1f} to {high:.1f} {share}")
+    print(f"{'':42}  ms a face   quartiles     T2F takes   quartiles")
+    for name, found in samples.items():
+        ms = spread([1e3 * sample[clock] for sample in found])
+        takes = ratios(samples[OURS], found, clock=clock)
+        quartiles = f"{takes['low']:.2f} to {takes['high']:.2f}"
+        share = "" if name == OURS else f"{takes['median']:10.2f}   {quartiles}"
+        print(f"{name:42} {ms['median']:8.1f}   {ms['low']:.1f} to {ms['high']:.1f} {share}")
 
 
 if __name__ == "__main__":

@@ -21,8 +21,6 @@ import argparse
 import importlib.util
 import os
 import platform
-import statistics
-import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from importlib.metadata import version
@@ -32,6 +30,7 @@ from unittest.mock import patch
 import numpy as np
 import onnx
 import torch
+from measuring import interleave, ratios, spread, timed
 from numpy.typing import NDArray
 
 from t2f_export import onnx_graph
@@ -118,6 +117,8 @@ def open_onnx_runtime(model: onnx.ModelProto, threads: int) -> Draw:
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
+    # As the runtime has it: threads that spin would take the CPUs of the side that has its turn.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     session = onnxruntime.InferenceSession(
         model.SerializeToString(), options, providers=["CPUExecutionProvider"]
     )
@@ -174,25 +175,23 @@ def main() -> None:
         difference = np.abs(draw(latents) - expected).max()
         if difference > 1:
             raise SystemExit(f"{side} draws another picture: {difference} of 255 levels apart")
-    clock = time.process_time if options.processor else time.perf_counter
-    times: dict[tuple[str, str, str], list[float]] = {side: [] for side in sides}
-    for _ in range(options.rounds):
-        for side, draw in sides.items():
-            start_time = clock()
-            draw(latents)
-            times[side].append((clock() - start_time) * 1e3)
+    samples = interleave(
+        {name: (lambda draw=draw: timed(lambda: draw(latents))) for name, draw in sides.items()},
+        rounds=options.rounds,
+    )
+    clock = "processor" if options.processor else "wall"
     print(
         f"{platform.machine()}, {options.threads} threads, Python {platform.python_version()}, "
-        f"{versions}, {options.rounds} rounds, "
-        f"{'processor' if options.processor else 'wall'} time"
+        f"{versions}, {options.rounds} rounds, {clock} time"
     )
-    first = statistics.median(times["ONNX Runtime", UPSAMPLINGS[0], NORMS[0]])
     print(f"{'engine':13} {'upsampling':14} {'norm':12} ms a face   quartiles       of the first")
-    for (engine, upsampling, norm), values in times.items():
-        low, middle, high = statistics.quantiles(values, n=4)
+    first = samples["ONNX Runtime", UPSAMPLINGS[0], NORMS[0]]
+    for (engine, upsampling, norm), found in samples.items():
+        ms = spread([1e3 * sample[clock] for sample in found])
+        share = ratios(found, first, clock=clock)["median"]
         print(
-            f"{engine:13} {upsampling:14} {norm:12} {middle:8.1f}   {low:5.1f} to {high:5.1f} "
-            f"{middle / first:10.2f}"
+            f"{engine:13} {upsampling:14} {norm:12} {ms['median']:8.1f}   {ms['low']:5.1f} to "
+            f"{ms['high']:5.1f} {share:10.2f}"
         )
 
 

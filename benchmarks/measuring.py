@@ -17,7 +17,9 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+from rest import come_to_rest
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "docs" / "results" / "bench-cpu"
@@ -31,18 +33,19 @@ TAKEN_SHARE = 0.05
 SCHEMA_VERSION = 1
 """Of the JSON files; those from before it was written in them are of the first."""
 
-PAUSE = 0.005
-"""Seconds between two turns, in which the threads of the side before stop spinning."""
-
 _PACKAGES = ("numpy", "onnxruntime", "openvino", "torch", "onnx")
 
 Sample = dict[str, float]
 """One timing: `wall` and `processor`, both in seconds, and whatever else a side tells."""
 
 
+Name = TypeVar("Name")
+"""What a side is known by."""
+
+
 def interleave(
-    sides: Mapping[str, Callable[[], Sample]], *, rounds: int, warm_up: int = 3
-) -> dict[str, list[Sample]]:
+    sides: Mapping[Name, Callable[[], Sample]], *, rounds: int, warm_up: int = 3
+) -> dict[Name, list[Sample]]:
     """Times sides in turns.
 
     Args:
@@ -53,13 +56,13 @@ def interleave(
     Returns:
         The samples of each side, one a round.
     """
-    kept: dict[str, list[Sample]] = {name: [] for name in sides}
+    kept: dict[Name, list[Sample]] = {name: [] for name in sides}
     order = list(sides)
     shuffler = random.Random(0)  # noqa: S311 (an order, not a secret)
     for turn in range(rounds + warm_up):
         shuffler.shuffle(order)
         for name in order:
-            time.sleep(PAUSE)
+            come_to_rest()
             sample = sides[name]()
             if turn >= warm_up:
                 kept[name].append(sample)

@@ -5,8 +5,9 @@
 From text to RGB, one face at a time: tokenise, encode, draw, and a picture of bytes in Python's
 hands. Every side is a process of its own with the same network, weights, description and seeds; its
 pictures must be T2F's to one level of 255 (on a GPU two) before it is timed. Then all take turns,
-in another order each round. `pro-gan-pth` 1.3.3.3 runs in PEER_VENV, which is made if it is
-missing; without PEER_VENV it is not run. Sides that this machine cannot run say why.
+in another order each round; a turn begins when the side before has come to rest. `pro-gan-pth`
+1.3.3.3 runs in PEER_VENV, which is made if it is missing; without PEER_VENV it is not run. Sides
+that this machine cannot run say why.
 """
 
 import argparse

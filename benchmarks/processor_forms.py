@@ -17,7 +17,7 @@ from importlib.metadata import version
 
 import numpy as np
 import torch
-from measuring import PAUSE
+from rest import come_to_rest
 
 from t2f_export.frozen_model import freeze_generator
 from t2f_export.onnx_graph import generator_graph
@@ -78,7 +78,7 @@ def main() -> None:
         for _ in range(options.rounds):
             times.append([])
             for side in sides:
-                time.sleep(PAUSE)
+                come_to_rest()
                 start = time.perf_counter()
                 side.run({LATENT: latent})
                 times[-1].append(1e3 * (time.perf_counter() - start))

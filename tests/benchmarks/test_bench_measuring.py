@@ -2,15 +2,20 @@
 
 import json
 import os
+import threading
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
+
+TINY = Path(__file__).resolve().parents[1] / "runtime" / "tiny_bundle"
 
 
 @pytest.fixture
 def measuring(script, monkeypatch):
     module = script("measuring")
-    monkeypatch.setattr(module, "PAUSE", 0.0)
+    monkeypatch.setattr(module, "come_to_rest", lambda: None)
     return module
 
 
@@ -25,6 +30,46 @@ def test_every_side_has_one_turn_a_round_and_warm_up_is_not_kept(measuring):
     assert called[::2] != ["a"] * 7  # the order changes
     kept = sorted(sample["wall"] for side in samples.values() for sample in side)
     assert kept == [float(turn) for turn in range(5, 15)]
+
+
+def test_a_process_rests_when_no_thread_of_it_works(script, monkeypatch):
+    rest = script("rest")
+    monkeypatch.setattr(rest, "LONGEST", 20.0)
+    until = time.perf_counter() + 0.2
+
+    def spin():
+        while time.perf_counter() < until:
+            pass
+
+    spinner = threading.Thread(target=spin)
+    spinner.start()
+    rest.come_to_rest()
+    assert time.perf_counter() >= until
+    spinner.join()
+
+
+def test_a_process_that_never_rests_is_not_waited_for(script, monkeypatch):
+    rest = script("rest")
+    monkeypatch.setattr(rest, "RESTING", -1.0)
+    monkeypatch.setattr(rest, "LONGEST", 0.02)
+    begun = time.perf_counter()
+    rest.come_to_rest()
+    assert time.perf_counter() - begun >= 0.02
+
+
+def test_every_turn_begins_at_rest_and_a_side_answers_at_rest(script, monkeypatch):
+    measuring, drawing = script("measuring"), script("drawing_side")
+    done = []
+    monkeypatch.setattr(measuring, "come_to_rest", lambda: done.append("rest"))
+    side = {"a": lambda: done.append("turn") or {"wall": 1.0}}
+    measuring.interleave(side, rounds=2, warm_up=1)
+    assert done == ["rest", "turn"] * 3
+    monkeypatch.setattr(drawing, "come_to_rest", lambda: done.append("side at rest"))
+    monkeypatch.setattr("sys.stdin", ["{}"])
+    monkeypatch.setattr(drawing.os, "dup2", lambda *ends: None)
+    monkeypatch.setattr(drawing.os, "dup", lambda end: os.open(os.devnull, os.O_WRONLY))
+    drawing.answer_lines(lambda asked: done.append("answer") or {})
+    assert done[-2:] == ["answer", "side at rest"]
 
 
 def test_percentiles_are_those_of_numpy(measuring):
@@ -125,6 +170,53 @@ def test_the_guard_decides_nothing_by_a_few_rounds_of_a_small_network(script):
     assert guard.failure(rows, is_quick=False) == "this checkout is slower than what it comes from"
     assert guard.failure(rows, is_quick=True) is None
     assert guard.failure(rows[:1], is_quick=False) is None
+
+
+class Peer:
+    """A peer's process that need not run."""
+
+    def __init__(self, *arguments):
+        pass
+
+    def end(self):
+        pass
+
+
+def moods(sides, *, rounds, warm_up=3):
+    """The machine's mood slows all sides down; the first takes a quarter of the others' time."""
+    del rounds, warm_up
+    first = next(iter(sides))
+    return {
+        side: [
+            dict.fromkeys(("wall", "processor"), mood * (1 if side == first else 4))
+            for mood in (1.0, 2.0, 4.0)
+        ]
+        for side in sides
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "expected"),
+    [
+        ("generator_graph", ["folder"], "0.25   0.25 to 0.25"),
+        ("graph_forms", ["--channels", "8", "8"], "4.00"),
+        ("batching", [str(TINY)], "together takes 4.00 of alone, quartiles 4.00 to 4.00"),
+    ],
+)
+def test_scripts_that_only_print_compare_within_a_round_too(
+    script, monkeypatch, capsys, name, arguments, expected
+):
+    module = script(name)
+    monkeypatch.setattr(module, "interleave", moods)
+    if name == "generator_graph":
+        sides = dict.fromkeys([module.OURS, module.PLAIN], lambda latents: latents)
+        monkeypatch.setattr(module, "our_generators", lambda threads: sides)
+        monkeypatch.setattr(module, "check_pictures", lambda sides, latents: None)
+        monkeypatch.setattr(module, "peer_python", lambda folder: "python")
+        monkeypatch.setattr(module, "SideProcess", Peer)
+    monkeypatch.setattr("sys.argv", [name, *arguments])
+    module.main()
+    assert expected in capsys.readouterr().out
 
 
 def test_what_a_runtime_takes_on_a_disk_follows_its_requirements(script):
