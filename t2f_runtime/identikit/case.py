@@ -93,6 +93,9 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     next_candidate: Count = 0
     """The first index of the seed that was not drawn for a screen of candidates yet."""
 
+    def __hash__(self) -> int:  # of all fields, it would be none: arguments are a dict
+        return hash((self.number, self.operation, self.screen))
+
 
 class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """All that has happened in a session. Immutable: each operation makes another.
@@ -131,6 +134,9 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         if self.seed > LARGEST_SEED:
             raise ValueError(f"seed is {self.seed}; it must be {LARGEST_SEED} at most")
         check_steps(self)
+
+    def __hash__(self) -> int:  # of every step, it would take longer with each
+        return hash((self.bundle_id, self.seed, len(self.steps), self.step))
 
     @property
     def step(self) -> Step:

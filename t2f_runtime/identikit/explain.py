@@ -74,9 +74,9 @@ class WordEffect(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.difference:5.1f} levels  {self.share:4.0%}  {self.word}{note}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)  # arrays have no one answer to ==
 class Explanation:
-    """What the words of a description do to one face.
+    """What the words of a description do to one face. Equal to itself alone.
 
     Words that go together share what they do: without "dark", "dark hair" is still hair, and a
     second word that says the same hides the first. So a word of no effect may be one that the

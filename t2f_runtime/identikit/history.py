@@ -46,6 +46,9 @@ class History:
     log: CaseLog | None = field(default=None, repr=False, compare=False)
     log_mark: LogMark | None = field(default=None, repr=False, compare=False)
 
+    def __deepcopy__(self: _Session, memo: object) -> _Session:
+        return self  # nothing changes it, and what draws cannot be copied
+
     @classmethod
     def start(
         cls: type[_Session],

@@ -1,3 +1,5 @@
+import copy
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -5,7 +7,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from t2f_runtime import ArgumentError, DescriptionError, FaceGenerator
-from t2f_runtime.identikit import CaseError, Session
+from t2f_runtime.identikit import CaseError, Session, explain
 from t2f_runtime.identikit.directions import basis_of
 from t2f_runtime.identikit.exact import norm, outside
 from t2f_runtime.identikit.face import array
@@ -446,3 +448,18 @@ def test_a_scripted_session_is_reproduced_to_the_bit_from_its_file(
         pictures = loaded.branch(number).pictures()
         assert np.array_equal(pictures, session.branch(number).pictures())
     assert loaded.breed(5) == session.breed(5)
+
+
+def test_sessions_and_cases_can_be_kept_in_sets_and_copied(generator):
+    one, same = (Session.start("a man", generator).candidates(3).choose([1]) for _ in range(2))
+    assert len({one, same, one.undo()}) == 2
+    assert len({one.case, same.case, one.undo().case}) == 2
+    assert len({one.step, same.step, one.undo().step}) == 2
+    assert copy.deepcopy({"window": one}) == {"window": one}
+
+
+def test_an_explanation_is_equal_to_itself_alone(generator):
+    face = Session.start("a bald man", generator).face
+    one, same = explain(generator, face), explain(generator, face)
+    assert one == one  # noqa: PLR0124 (that is what is asked)
+    assert one != same
