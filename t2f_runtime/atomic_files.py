@@ -2,13 +2,13 @@
 
 import errno
 import os
-import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
+from t2f_runtime.paths import refuse_device
 from t2f_runtime.unfinished import unfinished
 
 
@@ -30,7 +30,7 @@ def new_file(path: Path, *, is_lasting: bool = False) -> Iterator[BinaryIO]:
     """
     if path.is_symlink():
         path = Path(os.path.realpath(path))
-    _refuse_what_is_no_file(path)
+    refuse_device(path)  # or root would make /dev/null a file, for all the machine
     path.parent.mkdir(parents=True, exist_ok=True)
     with unfinished(path, partial(Path.touch, exist_ok=False)) as temporary:
         with temporary.open("r+b") as file:
@@ -91,16 +91,6 @@ def sync_folder(folder: Path) -> None:
     except OSError as error:
         if error.errno not in {errno.EINVAL, errno.ENOTSUP, errno.EACCES, errno.EPERM}:
             raise
-
-
-def _refuse_what_is_no_file(path: Path) -> None:
-    """Keeps `/dev/null` and its like from becoming a file for all the machine: root could do it."""
-    try:
-        kind = stat.S_IFMT(path.lstat().st_mode)
-    except FileNotFoundError:
-        return
-    if kind not in {stat.S_IFREG, stat.S_IFLNK, stat.S_IFDIR}:  # a folder says so itself
-        raise OSError(errno.EINVAL, "it is a device, a pipe or a socket, and no file")
 
 
 def _sync(path: Path) -> None:

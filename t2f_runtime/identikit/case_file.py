@@ -11,7 +11,7 @@ from t2f_runtime.errors import ArgumentError
 from t2f_runtime.identikit.case import CASE_VERSION, Case
 from t2f_runtime.identikit.errors import CaseError
 from t2f_runtime.identikit.log_chain import LogMark
-from t2f_runtime.paths import check_path
+from t2f_runtime.paths import check_path, refuse_device
 
 MAXIMUM_CASE_BYTES = 2**28
 """Longer files are refused before they are read."""
@@ -116,6 +116,7 @@ def load_case(path: str | Path) -> CaseFile:
     """
     path = check_path("the case file", path)
     try:
+        refuse_device(path)
         with path.open("rb") as file:
             data = file.read(MAXIMUM_CASE_BYTES + 1)
     except (OSError, ValueError) as error:  # ValueError: a path with a NUL

@@ -17,7 +17,7 @@ import msgspec
 
 from t2f_runtime.errors import KeyFileError, MissingPackageError, PictureError
 from t2f_runtime.identikit.picture_export import write_export
-from t2f_runtime.paths import check_path
+from t2f_runtime.paths import check_path, refuse_device
 from t2f_runtime.pictures.facts import (
     DIGITAL_SOURCE_TYPE,
     MAXIMUM_FILE_BYTES,
@@ -289,6 +289,7 @@ def _read_key_file(file: str | Path) -> bytes:
 
 def _read(path: Path) -> bytes:
     try:
+        refuse_device(path)
         with path.open("rb") as file:
             return file.read(MAXIMUM_FILE_BYTES)
     except (OSError, ValueError) as error:

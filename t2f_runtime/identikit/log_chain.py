@@ -11,7 +11,7 @@ from msgspec import Meta
 from t2f_runtime.bundle.manifest_fields import Count, Sha256, Size
 from t2f_runtime.errors import ArgumentError
 from t2f_runtime.identikit.errors import CaseError
-from t2f_runtime.paths import check_path
+from t2f_runtime.paths import check_path, refuse_device
 
 MAXIMUM_LINE_BYTES = 2**20
 MAXIMUM_LOG_BYTES = 2**30
@@ -240,6 +240,7 @@ def read_torn(path: Path) -> tuple[bytes, bytes]:
         CaseError: It cannot be read, or is too long.
     """
     try:
+        refuse_device(path)
         with path.open("rb") as file:
             data = file.read(MAXIMUM_LOG_BYTES + 1)
     except (OSError, ValueError) as error:  # ValueError: a path with a NUL

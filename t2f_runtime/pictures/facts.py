@@ -28,7 +28,7 @@ from t2f_runtime.bundle.manifest_fields import Sha256
 from t2f_runtime.engines.running import RunningEngine
 from t2f_runtime.errors import ArgumentError, PictureError
 from t2f_runtime.latent import LARGEST_SEED
-from t2f_runtime.paths import check_path
+from t2f_runtime.paths import check_path, refuse_device
 from t2f_runtime.pictures.arrays import Pictures
 from t2f_runtime.pictures.sheet import MAXIMUM_PIXELS
 
@@ -355,6 +355,7 @@ def read_picture(path: str | Path) -> tuple[PictureFacts, Pictures]:
 
 def _open_png(path: Path) -> PngImageFile:
     try:
+        refuse_device(path)
         with path.open("rb") as file:
             data = file.read(MAXIMUM_FILE_BYTES + 1)
     except (OSError, ValueError) as error:  # ValueError: a path with a NUL

@@ -10,8 +10,16 @@ from hypothesis import strategies as st
 from killed_saves import kill_saves
 from msgspec.structs import replace
 
-from t2f_runtime import FaceGenerator
-from t2f_runtime.identikit import CaseError, Session, load_case, save_case
+from t2f_runtime import FaceGenerator, PictureError
+from t2f_runtime.identikit import (
+    CaseError,
+    CaseLog,
+    Session,
+    load_case,
+    read_picture,
+    save_case,
+    verify_log,
+)
 from t2f_runtime.identikit.case_file import decode_case, encode_case
 
 many = settings(deadline=None)  # a shared machine may pause for longer
@@ -425,3 +433,13 @@ def test_the_schema_of_cases_is_guarded(session):
         "seed",
         "shift",
     ]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+@pytest.mark.parametrize("take", [load_case, verify_log, CaseLog.open, read_picture])
+def test_nobody_waits_for_a_pipe_in_the_place_of_a_file(tmp_path, take):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("pipe")
+    for path in (tmp_path / "pipe", tmp_path / "link"):
+        with pytest.raises((CaseError, PictureError), match="cannot be read: it is a device, a pi"):
+            take(path)
