@@ -30,7 +30,7 @@ def pack(bundle: Path, out: Path, key_files: tuple[Path, ...]) -> None:
     packed = pack_bundle(bundle, out, trusted=read_trusted(key_files))
     for name in packed.left_out:
         click.echo(printable(f"left out {name}: the manifest does not list it"))
-    click.echo(f"packed   {out}: {packed.files} files, {packed.size / 2**20:.1f} MiB")
+    click.echo(printable(f"packed   {out}: {packed.files} files, {packed.size / 2**20:.1f} MiB"))
     click.echo(f"id       {packed.bundle.bundle_id}")
 
 
@@ -50,7 +50,9 @@ def unpack(bundle: Path, out: Path, key_files: tuple[Path, ...]) -> None:
       t2f unpack faces-1.t2f -o bundles/faces-1
     """  # noqa: D301 (click's mark is the backspace)
     unpacked = unpack_bundle(bundle, out, trusted=read_trusted(key_files))
-    click.echo(f"unpacked {out}: {unpacked.files} files, {unpacked.size / 2**20:.1f} MiB")
+    click.echo(
+        printable(f"unpacked {out}: {unpacked.files} files, {unpacked.size / 2**20:.1f} MiB")
+    )
 
 
 @click.command()
@@ -71,7 +73,7 @@ def sign(bundle: Path, key: Path, *, replace: bool) -> None:
       t2f generate bundles/faces "a bald man" -o face.png --trust maker.pub
     """  # noqa: D301 (click's mark is the backspace)
     public = sign_bundle(bundle, key, replaces=replace)
-    click.echo(f"signed   {bundle} with the key {public.fingerprint}")
+    click.echo(printable(f"signed   {bundle} with the key {public.fingerprint}"))
 
 
 @click.group()
@@ -90,8 +92,10 @@ def new(key: Path) -> None:
     """  # noqa: D301 (click's mark is the backspace)
     check_output_file(key)
     public = new_keys(key)
-    click.echo(f"secret   {key}: signs bundles; keep it to yourself, it is not encrypted")
-    click.echo(f"public   {key}{PUBLIC_SUFFIX}: give it to whoever runs your bundles")
+    click.echo(
+        printable(f"secret   {key}: signs bundles; keep it to yourself, it is not encrypted")
+    )
+    click.echo(printable(f"public   {key}{PUBLIC_SUFFIX}: give it to whoever runs your bundles"))
     click.echo(f"key      {public.fingerprint}")
 
 

@@ -105,4 +105,4 @@ def explain(  # noqa: PLR0913, PLR0917 (options arrive as arguments)
     if not knows_words:
         click.echo(UNKNOWN_WORDS)
     if output is not None:
-        click.echo(f"{output}: where each word acts")
+        click.echo(printable(f"{output}: where each word acts"))

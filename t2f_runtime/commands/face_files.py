@@ -12,6 +12,7 @@ import click
 import msgspec
 import numpy as np
 
+from t2f_runtime.commands.options import printable
 from t2f_runtime.commands.progress import Progress
 from t2f_runtime.errors import PictureError
 from t2f_runtime.generator import FaceGenerator, Pictures
@@ -189,15 +190,17 @@ class FaceWriter:
             return
         if self._to.output is not None:
             width, height = self._size
-            click.echo(f"{self._to.output}: {self._count()}, {width}x{height} pixels")
+            click.echo(printable(f"{self._to.output}: {self._count()}, {width}x{height} pixels"))
         if self._to.folder is not None:
-            click.echo(f"{self._to.folder}: {self._count()}, a file each")
+            click.echo(printable(f"{self._to.folder}: {self._count()}, a file each"))
 
     def tell_what_is_there(self) -> None:
         """Tells, on standard error, which files were written before an end that was not wanted."""
         self._progress.clear()
         if self._to.folder is not None:
-            click.echo(f"{self._to.folder}: {self._count()}, a file each, until here", err=True)
+            click.echo(
+                printable(f"{self._to.folder}: {self._count()}, a file each, until here"), err=True
+            )
 
     def _count(self) -> str:
         return f"{self.faces} face{'s' * (self.faces != 1)}"

@@ -153,7 +153,7 @@ def _tell_files(bundle: Bundle) -> None:
     if bundle.signer is not None:
         click.echo(f"ok: {MANIFEST} is signed by the trusted key {bundle.signer.fingerprint}")
     for name, entry in bundle.manifest.files.items():
-        click.echo(f"ok: {name} has its {entry.bytes} bytes and its SHA-256")
+        click.echo(printable(f"ok: {name} has its {entry.bytes} bytes and its SHA-256"))
 
 
 def _refuse(options: dict[str, bool], why: str) -> None:

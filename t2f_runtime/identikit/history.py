@@ -30,7 +30,7 @@ from t2f_runtime.latent import check_whole_number
 _Session = TypeVar("_Session", bound="History")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class History:
     """The part of a session that keeps its case; `Session` adds what is done with faces.
 
@@ -42,9 +42,16 @@ class History:
     """
 
     case: Case
-    studio: Studio = field(repr=False, compare=False)
-    log: CaseLog | None = field(default=None, repr=False, compare=False)
-    log_mark: LogMark | None = field(default=None, repr=False, compare=False)
+    studio: Studio = field(compare=False)
+    log: CaseLog | None = field(default=None, compare=False)
+    log_mark: LogMark | None = field(default=None, compare=False)
+
+    def __repr__(self) -> str:  # of the case, it would put a witness's words into every traceback
+        step = self.case.step
+        return (
+            f"<{type(self).__name__} of bundle {self.case.bundle_id[:12]}: step {step.number} "
+            f"({step.operation}), {len(step.screen)} on the screen>"
+        )
 
     def __deepcopy__(self: _Session, memo: object) -> _Session:
         return self  # nothing changes it, and what draws cannot be copied

@@ -39,7 +39,7 @@ LARGEST_AMOUNT = 6.0
 """From one end of a slider to the other."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Session(History):
     """A witness's search for a face. Immutable: each operation returns a new session.
 

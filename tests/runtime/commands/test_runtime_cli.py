@@ -438,6 +438,17 @@ def test_the_version_is_told(t2f):
     assert t2f("--version").stdout == f"t2f, version {__version__}\n"
 
 
+def test_python_runs_the_command_where_it_is_not_on_the_path():
+    result = subprocess.run(
+        [sys.executable, "-m", "t2f_runtime", "generate"],
+        capture_output=True,
+        check=False,
+        text=True,
+    )
+    assert result.returncode == 2
+    assert result.stderr.startswith("Usage: t2f generate [OPTIONS] BUNDLE")
+
+
 PLUGIN = """
 import click
 

@@ -1,6 +1,7 @@
 """The options that commands share, and the rule for files that they write."""
 
 import json
+import sys
 
 import pytest
 from click.testing import CliRunner
@@ -86,3 +87,24 @@ def test_a_folder_in_the_place_of_a_file_is_refused(t2f, tiny_bundle, tmp_path):
     result = t2f("verify", tiny_bundle, "-o", "there")
     assert result.exit_code == 1
     assert "there is a folder; name the file inside it" in result.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="names there have no such characters")
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("pack", "BUNDLE", "-o", "OUT"),
+        ("keys", "new", "OUT"),
+        ("generate", "BUNDLE", "a man", "-o", "OUT.png"),
+        ("explain", "BUNDLE", "an old man", "-o", "OUT.png"),
+        ("generate", "BUNDLE", "a man", "--each", "OUT"),
+    ],
+)
+def test_a_path_that_a_terminal_would_obey_is_escaped(t2f, tiny_bundle, words):
+    if words[0] == "keys":
+        pytest.importorskip("cryptography", reason="needs the extra signing")
+    out = "\x1b[31mred"
+    result = t2f(*(str(tiny_bundle) if w == "BUNDLE" else w.replace("OUT", out) for w in words))
+    assert result.exit_code == 0
+    assert "\x1b" not in result.output
+    assert "\\x1b[31mred" in result.output

@@ -30,6 +30,12 @@ def test_a_session_begins_with_the_face_that_generate_draws(start, generator):
     assert np.array_equal(start.pictures()[0], generator.generate(TEXT, seed=7))
 
 
+def test_what_is_printed_of_a_session_holds_no_words_of_the_witness(screen):
+    assert repr(screen) == (
+        f"<Session of bundle {screen.case.bundle_id[:12]}: step 1 (candidates), 6 on the screen>"
+    )
+
+
 def test_candidates_are_those_of_the_seed_and_the_first_is_the_face_itself(screen, generator):
     every = generator.generate(TEXT, seed=7, count=6 * POOL)
     indices = screen.step.arguments["indices"]
