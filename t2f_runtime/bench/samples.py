@@ -12,6 +12,8 @@ STEADY: Final = 0.02
 """How far the medians of two windows in a row may be apart for the warm-up to be over."""
 MOST_WINDOWS: Final = 20
 """Windows after which it is over without."""
+MOST_SECONDS: Final = 30.0
+"""Seconds of runs after which no further window begins, but the two that it takes at the least."""
 
 ENOUGH_FOR_P90: Final = 10
 ENOUGH_FOR_P99: Final = 100
@@ -62,7 +64,7 @@ def spread(seconds: Sequence[float]) -> Spread:
 
 
 def warm_up(run: Callable[[], float]) -> tuple[int, bool]:
-    """Runs until two windows in a row have medians no more than `STEADY` apart.
+    """Runs until two windows in a row have medians no more than `STEADY` apart, or for too long.
 
     Args:
         run: Runs once, and says for how many seconds.
@@ -71,9 +73,15 @@ def warm_up(run: Callable[[], float]) -> tuple[int, bool]:
         How many runs that took, and whether they became steady.
     """
     before: float | None = None
+    spent = 0.0
     for window in range(1, MOST_WINDOWS + 1):
-        now = float(np.median([run() for _ in range(WINDOW)]))
-        if before is not None and abs(now - before) <= STEADY * before:
-            return window * WINDOW, True
+        runs = [run() for _ in range(WINDOW)]
+        spent += sum(runs)
+        now = float(np.median(runs))
+        if before is not None:
+            if abs(now - before) <= STEADY * before:
+                return window * WINDOW, True
+            if spent >= MOST_SECONDS:
+                return window * WINDOW, False
         before = now
     return MOST_WINDOWS * WINDOW, False

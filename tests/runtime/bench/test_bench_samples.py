@@ -31,8 +31,8 @@ def test_a_percentile_of_too_few_timings_is_none(count, has_p90, has_p99):
 
 
 def run_of(medians):
-    """Gives each of some numbers for a whole window."""
-    row = iter([value for value in medians for _ in range(10)])
+    """Gives each of some numbers of milliseconds for a whole window."""
+    row = iter([value / 1000 for value in medians for _ in range(10)])
     return lambda: next(row)
 
 
@@ -50,6 +50,18 @@ def test_the_warm_up_ends_when_two_windows_agree(medians, expected):
     assert warm_up(run_of(medians)) == expected
 
 
+@pytest.mark.parametrize(
+    ("medians", "expected"),
+    [
+        ([1000, 1100, 1200, 1300], (30, False)),  # 10, 21, 33 seconds
+        ([9000, 9500, 9500], (20, False)),  # two windows at the least
+        ([9000, 9001, 1], (20, True)),
+    ],
+)
+def test_slow_runs_that_do_not_become_steady_are_given_up(medians, expected):
+    assert warm_up(run_of(medians)) == expected
+
+
 def test_single_slow_runs_do_not_keep_the_warm_up_going():
-    row = iter([50.0, *[1.0] * 9, *[1.0] * 9, 50.0])
+    row = iter([0.05, *[0.001] * 9, *[0.001] * 9, 0.05])
     assert warm_up(lambda: next(row)) == (20, True)
