@@ -92,6 +92,14 @@ def test_a_machine_is_busy_by_what_others_took_where_that_is_known(script, chang
     assert ("take no absolute time" in line) == is_busy
 
 
+def test_ratios_of_a_busy_machine_are_not_told_without_a_warning(script):
+    sections = script("report_sections")
+    for share, is_warned in ((0.01, False), (0.4, True)):
+        content = {**PEERS, "machine": {**MACHINE, "others_share": share}}
+        written = sections.peers_section(content).markdown()
+        assert ("they flatter T2F" in written) == is_warned
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
