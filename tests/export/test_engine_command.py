@@ -127,7 +127,10 @@ def test_a_line_tells_of_each_engine(bundle, capsys):
 
 
 def test_ctrl_c_says_what_is_kept_and_exits_as_shells_expect(bundle, capsys):
+    steps = []
+
     def interrupt(step):
+        steps.append(step)
         if step == 0:
             _thread.interrupt_main()
         threading.Event().wait(0.01)  # a slow step
@@ -136,6 +139,7 @@ def test_ctrl_c_says_what_is_kept_and_exits_as_shells_expect(bundle, capsys):
     with heeding_ctrl_c(), pytest.raises(SystemExit) as caught:
         build_and_tell(bundle, EngineWish(flavour="rtx", targets=("sm_86",)), library)
     assert caught.value.code == INTERRUPTED == 130
+    assert len(steps) < SLOW_STEPS
     assert "stopped: the engine that was being built is not kept" in capsys.readouterr().out
     assert read_manifest(bundle).engines == ()
 
