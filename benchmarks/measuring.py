@@ -33,6 +33,10 @@ TAKEN_SHARE = 0.05
 SCHEMA_VERSION = 1
 """Of the JSON files; those from before it was written in them are of the first."""
 
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+"""Of ONNX Runtime, which reads it when it is imported: no side sends anything while it is timed, as
+T2F's own never does. Processes that are started have it, too."""
+
 _PACKAGES = ("numpy", "onnxruntime", "openvino", "torch", "onnx")
 
 Sample = dict[str, float]
