@@ -35,6 +35,8 @@ def _takes(name: str) -> Callable[[Mapping[str, Any]], str]:
     return lambda content: f"{_row(content, name)['t2f_takes']['median']:.2f}"
 
 
+OPENVINO = "T2F's graphs in OpenVINO"
+
 QUOTES: dict[str, Quote] = {
     "first-face": Quote(
         "start_up", lambda c: f"{_row(c, 'T2F, first face')['ms']['median'] / 1e3:.1f} s"
@@ -52,7 +54,12 @@ QUOTES: dict[str, Quote] = {
     "of-peer": Quote("peers", _takes("pro-gan-pth 1.3.3.3 and a torch LSTM")),
     "of-eager": Quote("peers", _takes("torch, eager")),
     "of-plain-export": Quote("peers", _takes("plain torch.onnx export in ONNX Runtime")),
-    "of-openvino": Quote("peers", _takes("T2F's graphs in OpenVINO")),
+    "of-openvino": Quote("peers", _takes(OPENVINO)),
+    "of-openvino-processor": Quote(
+        "peers",
+        lambda c: f"{_row(c, OPENVINO)['t2f_takes_processor']['median']:.2f}",
+    ),
+    "of-convolutions-openvino": Quote("peers", _takes("T2F's convolutions in OpenVINO")),
     "of-convolutions": Quote("peers", _takes("T2F's convolutions in ONNX Runtime")),
     "over-floor": Quote("roofline", lambda c: f"{c['over_floor']['median']:.2f}"),
     "over-own-floor": Quote("roofline", lambda c: f"{c['over_own_floor']['median']:.1f}"),
