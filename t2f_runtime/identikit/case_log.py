@@ -192,14 +192,13 @@ class CaseLog:
             seed=case.seed,
         )
         data = encode_line(line, self.path)
+        mark = LogMark(lines=line.line, sha256=hashlib.sha256(data[:-1]).hexdigest())
         try:
-            self._write(data)
+            self._write(data, mark)
         except OSError as error:
             raise CaseError(f"{self.path} cannot be written: {error.strerror or error}") from error
-        self._mark = LogMark(lines=line.line, sha256=hashlib.sha256(data[:-1]).hexdigest())
-        self._size += len(data)
 
-    def _write(self, data: bytes) -> None:
+    def _write(self, data: bytes, mark: LogMark) -> None:
         # Neither created nor truncated: a log that has vanished is an error.
         with sole_writer(self.path) as file:
             size = file.seek(0, os.SEEK_END)
@@ -208,12 +207,15 @@ class CaseLog:
                     f"{self.path} has {size} bytes and had {self._size} after the last line: "
                     "another program has written to it; verify it, and open it again"
                 )
+            before = self._mark, self._size
             try:
                 if file.write(data) != len(data):
                     raise OSError(None, "the disk took a part of the line only")
                 os.fsync(file.fileno())
-            except OSError:
-                file.truncate(self._size)
+                self._mark, self._size = mark, size + len(data)
+            except BaseException:  # an interruption, too, after which the session goes on
+                self._mark, self._size = before
+                file.truncate(size)
                 raise
 
 

@@ -549,6 +549,26 @@ def test_a_line_that_cannot_be_written_is_taken_back(session, path, monkeypatch)
     assert verify_log(path, session.log.mark).lines == 7
 
 
+@pytest.mark.parametrize("is_on_the_disk", [False, True])
+def test_an_interruption_takes_the_line_back_and_the_log_goes_on(
+    session, path, monkeypatch, is_on_the_disk
+):
+    before, flush = path.read_bytes(), os.fsync
+
+    def interrupt(file):
+        if is_on_the_disk:
+            flush(file)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.fsync", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            session.undo()
+    assert path.read_bytes() == before
+    assert session.undo().step.number == 2
+    assert verify_log(path, session.log.mark).lines == 7
+
+
 def test_a_log_that_vanished_is_an_error(session, path):
     path.unlink()
     with pytest.raises(CaseError, match="cannot be written: No such file"):
