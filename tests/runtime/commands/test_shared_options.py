@@ -4,21 +4,9 @@ import json
 import sys
 
 import pytest
-from click.testing import CliRunner
 
 from t2f_runtime import cli
 from t2f_runtime.commands import options
-
-
-@pytest.fixture
-def t2f(tmp_path, monkeypatch):
-    """Runs the command line in an empty folder."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments):
-        return CliRunner().invoke(cli.main, [str(part) for part in arguments])
-
-    return run
 
 
 @pytest.mark.parametrize("command", ["generate", "read", "explain", "identikit", "serve"])
