@@ -2,8 +2,9 @@
 
 import os
 import sys
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
+from types import ModuleType
 from typing import Final
 
 ONNX_RUNTIME_VARIABLE: Final = "ORT_DISABLE_TELEMETRY"
@@ -25,6 +26,21 @@ def silence_onnx_runtime(environment: MutableMapping[str, str] = os.environ) -> 
     """
     if not environment.get(ONNX_RUNTIME_VARIABLE):  # ONNX Runtime takes an empty one for none
         environment[ONNX_RUNTIME_VARIABLE] = "1"
+
+
+def silence_imported(onnxruntime: ModuleType, environment: Mapping[str, str] = os.environ) -> None:
+    """Keeps ONNX Runtime, now that it is imported, from telling the system what it does.
+
+    Builds for Windows that report through the system (ETW) heed no variable, but this (Privacy.md,
+    "Disabling Telemetry").
+
+    Args:
+        onnxruntime: The module.
+        environment: The process's variables; where somebody has chosen to tell, it may.
+    """
+    silence = getattr(onnxruntime, "disable_telemetry_events", None)
+    if silence is not None and environment.get(ONNX_RUNTIME_VARIABLE) == "1":
+        silence()
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from types import ModuleType
 from typing import Final
 
 from t2f_runtime.engines.unavailable import UnavailableEngineError
+from t2f_runtime.telemetry import silence_imported
 
 PACKAGES: Final = (
     "onnxruntime",
@@ -31,6 +32,7 @@ def import_onnxruntime() -> ModuleType:
         raise UnavailableEngineError(
             f"the package 'onnxruntime' {reason}", "install it with: pip install 't2f[cpu]'"
         ) from error
+    silence_imported(onnxruntime)
     return onnxruntime  # type: ignore[no-any-return]  # it carries no type information
 
 

@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from t2f_runtime.engines.onnx_runtime import import_onnxruntime
 from t2f_runtime.telemetry import ONNX_RUNTIME_VARIABLE, silence_onnx_runtime, silenced_openvino
 
 DRAW = """
@@ -36,6 +37,20 @@ def test_what_somebody_chose_stays(before, after):
     environment = {} if before is None else {ONNX_RUNTIME_VARIABLE: before}
     silence_onnx_runtime(environment)
     assert environment == {ONNX_RUNTIME_VARIABLE: after}
+
+
+@pytest.mark.parametrize(("chosen", "calls"), [("1", 1), ("0", 0)])
+def test_a_build_that_heeds_no_variable_is_told_when_it_is_imported(monkeypatch, chosen, calls):
+    monkeypatch.setenv(ONNX_RUNTIME_VARIABLE, chosen)
+    told = []
+    monkeypatch.setattr("onnxruntime.disable_telemetry_events", lambda: told.append(1))
+    import_onnxruntime()
+    assert len(told) == calls
+
+
+def test_a_build_without_telemetry_is_imported_as_well(monkeypatch):
+    monkeypatch.delattr("onnxruntime.disable_telemetry_events")
+    assert import_onnxruntime().__name__ == "onnxruntime"
 
 
 @pytest.mark.parametrize("loaded", [None, sys])
