@@ -88,30 +88,12 @@ def peers_section(content: Content) -> Section:
         )
         for row in run
     ]
-    rows = []
-    for row in content["rows"]:
-        if "not_run" in row:
-            rows.append((row["name"], f"not run: {row['not_run']}", *[""] * 6))
-            continue
-        ms, takes = row["ms"], row["t2f_takes"]
-        rows.append(
-            (
-                row["name"],
-                f"{ms['median']:.1f}",
-                f"{ms['low']:.1f} to {ms['high']:.1f}",
-                f"{takes['median']:.2f}",
-                f"{takes['low']:.2f} to {takes['high']:.2f}",
-                f"{takes['least']:.2f} to {takes['greatest']:.2f}",
-                f"{row['t2f_takes_processor']['median']:.2f}",
-                f"{row['peak_mib']:.0f}",
-            )
-        )
     heading = ("side", "ms a face", "quartiles", "T2F takes", "quartiles", "range")
     heading += ("in processor time", "peak MiB")
     outside = content["outside_share"]
     section.parts += [
         Chart("ms from text to RGB, batch 1; whiskers are quartiles", bars(shown, unit="ms")),
-        Table(heading, tuple(rows)),
+        Table(heading, tuple(map(_peer_row, content["rows"]))),
         (
             "T2F takes: its time over that of the side, round by round. Every side drew T2F's "
             "picture to one level of 255 before it was timed (two on a GPU). Outside the two "
@@ -122,6 +104,22 @@ def peers_section(content: Content) -> Section:
     if was_busy(content):
         section.parts.append(BUSY_RATIOS)
     return section
+
+
+def _peer_row(row: Content) -> tuple[str, ...]:
+    if "not_run" in row:
+        return (row["name"], f"not run: {row['not_run']}", *[""] * 6)
+    ms, takes = row["ms"], row["t2f_takes"]
+    return (
+        row["name"],
+        f"{ms['median']:.1f}",
+        f"{ms['low']:.1f} to {ms['high']:.1f}",
+        f"{takes['median']:.2f}",
+        f"{takes['low']:.2f} to {takes['high']:.2f}",
+        f"{takes['least']:.2f} to {takes['greatest']:.2f}",
+        f"{row['t2f_takes_processor']['median']:.2f}",
+        f"{row['peak_mib']:.0f}",
+    )
 
 
 def roofline_section(content: Content) -> Section:
