@@ -21,6 +21,7 @@ from t2f_runtime.doctor.jetson import examine_jetson
 from t2f_runtime.doctor.machine import examine_machine
 from t2f_runtime.doctor.nvidia import examine_nvidia
 from t2f_runtime.doctor.patient import examine_bundle
+from t2f_runtime.doctor.sending import examine_telemetry
 from t2f_runtime.doctor.trying import examine_engines, try_engines
 from t2f_runtime.engines.gpu import Device, find_device
 from t2f_runtime.engines.probe import EngineState
@@ -65,6 +66,7 @@ def examine(bundle: Path | None, trusted: Sequence[PublicKey] | None) -> Report:
             installed_packages(), requirements(), sys.version_info[:3], sys.executable
         ),
         *examine_engines(engines, has_gpu=isinstance(device, Device)),
+        examine_telemetry(os.environ),
         *examine_nvidia(
             device,
             environment=os.environ,

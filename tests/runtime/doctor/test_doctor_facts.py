@@ -15,8 +15,10 @@ from t2f_runtime.doctor.machine import (
     memory_available,
     memory_limit,
 )
+from t2f_runtime.doctor.sending import examine_telemetry
 from t2f_runtime.doctor.trying import examine_engines, try_engines, try_in_child
 from t2f_runtime.engines.probe import EngineState
+from t2f_runtime.telemetry import silence_onnx_runtime
 
 
 def test_a_command_that_is_not_there_prints_nothing():
@@ -180,3 +182,17 @@ def test_engines_are_tried_in_a_process_of_their_own(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(tmp_path))
     if os.name == "posix":
         assert try_in_child(["onnx-cpu"]) == "it ended the process with SIGKILL: noise"
+
+
+@pytest.mark.parametrize("value", ["0", "", "yes"])
+def test_an_engine_that_may_send_what_it_does_is_a_warning(value):
+    finding = examine_telemetry({"ORT_DISABLE_TELEMETRY": value})
+    assert finding.verdict == "warning"
+    assert f"ORT_DISABLE_TELEMETRY is '{value}'" in finding.text
+    assert finding.repair == "unset ORT_DISABLE_TELEMETRY, and T2F sets it to 1"
+
+
+def test_what_t2f_has_silenced_is_as_it_should_be():
+    environment = {}
+    silence_onnx_runtime(environment)
+    assert examine_telemetry(environment).verdict == "ok"
