@@ -1,4 +1,4 @@
-"""A log, and a session that writes to it."""
+"""Sessions: one that begins, and one that writes to a log."""
 
 import pytest
 from log_lines import Clock
@@ -32,3 +32,13 @@ def written_by_another(path):
     with path.open("r+b") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+@pytest.fixture(scope="module")
+def start(generator):
+    return Session.start("a bald man", generator, seed=7)
+
+
+@pytest.fixture(scope="module")
+def screen(start):
+    return start.candidates(6)

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from case_edits import set_in
 from log_lines import read, remove, rewrite
 
 from t2f_runtime.identikit import (
@@ -61,15 +62,6 @@ def change(session, tmp_path, generator):
         return Session.load(tmp_path / "a.case", generator, log=log)
 
     return change
-
-
-def set_in(*path, to):
-    def edit(content):
-        for key in path[:-1]:
-            content = content[key]
-        content[path[-1]] = to
-
-    return edit
 
 
 def choose_another(steps):
