@@ -1,23 +1,12 @@
 """The command `t2f explain`: which words of a description moved the face."""
 
 from pathlib import Path
-from typing import Literal
 
 import click
 import msgspec
 
-from t2f_runtime.bundle.manifest import Precision
-from t2f_runtime.commands.options import (
-    BUNDLE,
-    DEVICE,
-    ENGINE,
-    PRECISION,
-    THREADS,
-    TRUST,
-    printable,
-    read_trusted,
-)
-from t2f_runtime.generator import FaceGenerator
+from t2f_runtime.commands.loading import Loading, loading_options
+from t2f_runtime.commands.options import BUNDLE, printable
 from t2f_runtime.latent import LARGEST_SEED
 from t2f_runtime.pictures.facts import facts_of, writing_time
 from t2f_runtime.pictures.files import check_picture_path, save_picture
@@ -41,22 +30,14 @@ from t2f_runtime.reading.description import UNKNOWN_WORDS
     help="Which face of the description.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the words as JSON.")
-@ENGINE
-@PRECISION
-@DEVICE
-@THREADS
-@TRUST
-def explain(  # noqa: PLR0913, PLR0917 (options arrive as arguments)
+@loading_options
+def explain(
     bundle: Path,
     description: str,
     output: Path | None,
     seed: int,
-    engine: str,
-    precision: Precision | Literal["auto"],
-    device: int,
-    threads: int | None,
-    key_files: tuple[Path, ...],
     *,
+    loading: Loading,
     as_json: bool,
 ) -> None:
     """Say which words of DESCRIPTION moved the face.
@@ -74,14 +55,7 @@ def explain(  # noqa: PLR0913, PLR0917 (options arrive as arguments)
 
     if output is not None:
         check_picture_path(output)
-    generator = FaceGenerator.load(
-        bundle,
-        engine=engine,
-        precision=precision,
-        device=device,
-        threads=threads,
-        trusted=read_trusted(key_files),
-    )
+    generator = loading.load(bundle)
     explanation = explain_text(generator, description, seed=seed)
     if output is not None:
         # The words stand on the sheet itself.

@@ -3,24 +3,13 @@
 from collections.abc import Iterable
 from itertools import chain
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import BinaryIO
 
 import click
 
-from t2f_runtime.bundle.bundle import Bundle
-from t2f_runtime.bundle.manifest import Precision
 from t2f_runtime.commands.face_files import Destination, FaceWriter, draw_faces
-from t2f_runtime.commands.options import (
-    BUNDLE,
-    DEVICE,
-    ENGINE,
-    MAXIMUM_LIST_BYTES,
-    PRECISION,
-    THREADS,
-    TRUST,
-    InputFile,
-    read_trusted,
-)
+from t2f_runtime.commands.loading import Loading, loading_options
+from t2f_runtime.commands.options import BUNDLE, MAXIMUM_LIST_BYTES, InputFile
 from t2f_runtime.commands.wanted_descriptions import (
     Wanted,
     check_descriptions,
@@ -28,7 +17,6 @@ from t2f_runtime.commands.wanted_descriptions import (
     wanted_arguments,
     wanted_lines,
 )
-from t2f_runtime.engines.names import AUTO
 from t2f_runtime.errors import DescriptionError
 from t2f_runtime.generator import MAXIMUM_FACES, FaceGenerator
 from t2f_runtime.latent import LARGEST_SEED
@@ -92,11 +80,7 @@ _NO_DESCRIPTION = 'Give a DESCRIPTION, such as "a bald man", or --from FILE.'
     is_flag=True,
     help="Put no words into files, their names or sheets, only the SHA-256 of the words.",
 )
-@PRECISION
-@ENGINE
-@DEVICE
-@THREADS
-@TRUST
+@loading_options
 def generate(  # noqa: PLR0913 (options arrive as arguments)
     bundle: Path,
     descriptions: tuple[str, ...],
@@ -106,12 +90,8 @@ def generate(  # noqa: PLR0913 (options arrive as arguments)
     seed: int,
     count: int,
     *,
+    loading: Loading,
     scale: int | None,
-    key_files: tuple[Path, ...],
-    precision: Precision | Literal["auto"],
-    engine: str,
-    device: int,
-    threads: int | None,
     as_json: bool,
     sheet: bool,
     hides_description: bool,
@@ -142,13 +122,10 @@ def generate(  # noqa: PLR0913 (options arrive as arguments)
         raise click.UsageError("'-' is no description; for standard input, give --from -.")
     if output is not None:
         check_picture_path(output)
-    keep: Precision = "float32" if precision == AUTO else precision
-    with Bundle.opening(bundle, keep=keep, trusted=read_trusted(key_files)) as opened:
+    with loading.opening(bundle) as (_, load):
         if output is None and folder is None and not as_json:  # a missing bundle is told first
             raise click.UsageError("Give -o PICTURE, --each FOLDER, or --json.")
-        generator = FaceGenerator.from_bundle(
-            opened, engine=engine, precision=precision, device=device, threads=threads
-        )
+        generator = load()
     if generator.takes_text and not descriptions and description_file is None:
         raise click.UsageError(_NO_DESCRIPTION)
     destination = Destination(

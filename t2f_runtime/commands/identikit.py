@@ -3,22 +3,12 @@
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import BinaryIO
 
 import click
 
-from t2f_runtime.bundle.manifest import Precision
-from t2f_runtime.commands.options import (
-    BUNDLE,
-    DEVICE,
-    ENGINE,
-    PRECISION,
-    THREADS,
-    TRUST,
-    check_standard_input,
-    printable,
-    read_trusted,
-)
+from t2f_runtime.commands.loading import Loading, loading_options
+from t2f_runtime.commands.options import BUNDLE, check_standard_input, printable
 from t2f_runtime.latent import LARGEST_SEED
 
 
@@ -53,23 +43,16 @@ from t2f_runtime.latent import LARGEST_SEED
     multiple=True,
     help="A TrueType or OpenType font for PDF pages; the next ones write what it lacks.",
 )
-@ENGINE
-@PRECISION
-@DEVICE
-@THREADS
-@TRUST
-def identikit(  # noqa: PLR0913, PLR0917 (options arrive as arguments)
+@loading_options
+def identikit(
     bundle: Path,
     case_file: Path | None,
     pictures: Path | None,
     operator: str | None,
     seed: int,
     fonts: tuple[Path, ...],
-    engine: str,
-    precision: Precision | Literal["auto"],
-    device: int,
-    threads: int | None,
-    key_files: tuple[Path, ...],
+    *,
+    loading: Loading,
 ) -> None:
     """Find a face by describing, choosing, breeding and sliders.
 
@@ -85,23 +68,14 @@ def identikit(  # noqa: PLR0913, PLR0917 (options arrive as arguments)
       printf 'start a bald man\\ncandidates\\nchoose 3 7\\nbreed\\n' | t2f identikit BUNDLE
     """  # noqa: D301 (click's mark is the backspace)
     # Here, so that `t2f --help` and the other commands need none of it.
-    from t2f_runtime.generator import FaceGenerator  # noqa: PLC0415
-    from t2f_runtime.identikit.command_words import LONGEST_LINE  # noqa: PLC0415 (as above)
+    from t2f_runtime.identikit.command_words import LONGEST_LINE  # noqa: PLC0415
     from t2f_runtime.identikit.terminal import Terminal  # noqa: PLC0415 (as above)
 
     check_standard_input()
     if pictures is None:
         named = Path("identikit") if case_file is None else case_file
         pictures = named if case_file is None else named.with_name(f"{named.name}-pictures")
-    trusted = read_trusted(key_files)
-    generator = FaceGenerator.load(
-        bundle,
-        engine=engine,
-        precision=precision,
-        device=device,
-        threads=threads,
-        trusted=trusted,
-    )
+    generator = loading.load(bundle)
     terminal = Terminal(
         generator,
         pictures=pictures,

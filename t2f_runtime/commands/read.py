@@ -1,43 +1,24 @@
 """The command `t2f read`: what a model understands of a description."""
 
 from pathlib import Path
-from typing import Literal
 
 import click
 import msgspec
 
-from t2f_runtime.bundle.manifest import Precision
-from t2f_runtime.commands.options import (
-    BUNDLE,
-    DEVICE,
-    ENGINE,
-    PRECISION,
-    THREADS,
-    TRUST,
-    printable,
-    read_trusted,
-)
-from t2f_runtime.generator import FaceGenerator
+from t2f_runtime.commands.loading import Loading, loading_options
+from t2f_runtime.commands.options import BUNDLE, printable
 
 
 @click.command()
 @BUNDLE
 @click.argument("text")
 @click.option("--json", "as_json", is_flag=True, help="Print all that was found as JSON.")
-@ENGINE
-@PRECISION
-@DEVICE
-@THREADS
-@TRUST
+@loading_options
 def read(
     bundle: Path,
     text: str,
-    engine: str,
-    precision: Precision | Literal["auto"],
-    device: int,
-    threads: int | None,
-    key_files: tuple[Path, ...],
     *,
+    loading: Loading,
     as_json: bool,
 ) -> None:
     """Say what is understood of TEXT, before anything is drawn.
@@ -51,14 +32,7 @@ def read(
       t2f read BUNDLE "a man without galsses"
       t2f read BUNDLE "a man without galsses" --json
     """  # noqa: D301 (click's mark is the backspace)
-    generator = FaceGenerator.load(
-        bundle,
-        engine=engine,
-        precision=precision,
-        device=device,
-        threads=threads,
-        trusted=read_trusted(key_files),
-    )
+    generator = loading.load(bundle)
     reading = generator.read(text)
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(reading), indent=2))

@@ -1,32 +1,16 @@
 """The command `t2f serve`."""
 
 from pathlib import Path
-from typing import Literal
 
 import click
 
-from t2f_runtime.bundle.bundle import Bundle
-from t2f_runtime.bundle.manifest import Precision
-from t2f_runtime.commands.options import (
-    BUNDLE,
-    DEVICE,
-    ENGINE,
-    PRECISION,
-    THREADS,
-    TRUST,
-    read_trusted,
-)
-from t2f_runtime.engines.names import AUTO
-from t2f_runtime.generator import FaceGenerator
+from t2f_runtime.commands.loading import Loading, loading_options
+from t2f_runtime.commands.options import BUNDLE
 
 
 @click.command()
 @BUNDLE
 @click.option("--stdio", is_flag=True, help="Speak over standard input and output.")
-@ENGINE
-@PRECISION
-@DEVICE
-@THREADS
 @click.option(
     "--capacity",
     type=click.IntRange(1, 100_000),
@@ -34,16 +18,12 @@ from t2f_runtime.generator import FaceGenerator
     show_default=True,
     help="The most faces that may wait; a request beyond is refused.",
 )
-@TRUST
+@loading_options
 def serve(
     bundle: Path,
-    engine: str,
-    precision: Precision | Literal["auto"],
-    device: int,
-    threads: int | None,
     capacity: int,
-    key_files: tuple[Path, ...],
     *,
+    loading: Loading,
     stdio: bool,
 ) -> None:
     """Draw for a program in any language.
@@ -66,11 +46,8 @@ def serve(
     )
 
     output = take_output()
-    keep: Precision = "float32" if precision == AUTO else precision
-    with Bundle.opening(bundle, keep=keep, trusted=read_trusted(key_files)) as opened:
-        loaded = FaceGenerator.from_bundle(
-            opened, engine=engine, precision=precision, device=device, threads=threads
-        )
+    with loading.opening(bundle) as (opened, load):
+        loaded = load()
     with loaded as generator:
         generator.warm_up()
         serve_stdio(opened, generator, output=output, capacity=capacity)
